@@ -1,0 +1,134 @@
+"""From the bytes of a record to a declaration and back. ``decode`` is total: a Declaration or a Flaw."""
+
+import hashlib
+import struct
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cache
+
+from pydantic import BaseModel, ValidationError
+
+from contracts import envelope as ce
+from contracts.declarations import BODIES, Details
+from contracts.envelope import Envelope, Flaw, Header
+from contracts.sealing import Sealed
+from contracts.values import Problem
+
+MAX_VALUE_BYTES = 65_536
+"""A declaration's value, checked before parsing: beyond it a parser can be made to work for seconds."""
+
+MAX_AHEAD = timedelta(minutes=5)
+"""How far the sender's clock may be ahead of the broker's."""
+
+MAX_BEHIND = timedelta(days=366)
+"""How late something may be declared; both times are kept, so lateness shows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A Kafka record as it arrived. ``timestamp`` is the broker's time of receipt in milliseconds."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    key: bytes | None
+    headers: tuple[Header, ...]
+    value: bytes | None
+
+    @property
+    def received_at(self) -> datetime:
+        """The broker's time of receipt, UTC."""
+        return datetime.fromtimestamp(self.timestamp / 1000, UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """What an institution says happened. ``details`` is None for a verb this version does not support."""
+
+    envelope: Envelope
+    details: Details | None
+    sealed: Sealed | None = None
+
+
+def decode(record: Record) -> Declaration | Flaw:
+    """Read a record of an inbound topic. Whether its author may say this is not judged here."""
+    if not record.value:
+        return Flaw(Problem.EMPTY)
+    if len(record.value) > MAX_VALUE_BYTES:
+        return Flaw(Problem.TOO_LARGE, f"at most {MAX_VALUE_BYTES} bytes")
+    head = ce.read(record.headers)
+    if isinstance(head, Flaw):
+        return head
+    if record.key is None or len(record.key) != 36:
+        return Flaw(Problem.KEY_INVALID)
+    if record.key != str(head.referral).encode():
+        return Flaw(Problem.KEY_NOT_SUBJECT, "key")
+    if not -MAX_BEHIND <= head.time - record.received_at <= MAX_AHEAD:
+        return Flaw(Problem.TIME_OUT_OF_BOUNDS, "ce_time")
+    if b"\\u0000" in record.value:
+        return Flaw(Problem.JSON_FORBIDDEN_CHARACTER, "U+0000")
+    model = BODIES.get(head.verb)
+    if model is None:
+        return Declaration(head, None)
+    try:
+        body = model.model_validate_json(record.value)
+    except ValidationError as error:
+        return flaw_of(error, model)
+    if body.sealed is not None and not body.sealed.bound_to(head.referral):
+        return Flaw(Problem.SEALED_NOT_BOUND, "sealed.aad")
+    return Declaration(head, body.details, body.sealed)  # type: ignore[arg-type]
+
+
+def encode(declaration: Declaration) -> tuple[bytes, list[tuple[str, bytes]], bytes]:
+    """Key, headers and value of a declaration, ready to be sent. Raises ValueError for an unsupported verb."""
+    model = BODIES.get(declaration.envelope.verb)
+    if model is None or declaration.details is None:
+        raise ValueError(f"{declaration.envelope.verb} is not supported by this version of the contract")
+    body = model(details=declaration.details, sealed=declaration.sealed)  # type: ignore[arg-type]
+    value = body.model_dump_json(exclude_none=True).encode()
+    return str(declaration.envelope.referral).encode(), declaration.envelope.headers(), value
+
+
+def digest(record: Record) -> bytes:
+    """SHA-256 over key, ``ce_*`` headers and value: what makes two records with one id the same declaration."""
+    return hashlib.sha256(
+        frame(record.key, tuple(h for h in record.headers if h[0].startswith("ce_")), record.value)
+    ).digest()
+
+
+def frame(key: bytes | None, headers: tuple[Header, ...], value: bytes | None) -> bytes:
+    """One unambiguous byte string of a record: every part behind its length (big-endian uint32; null is 2³²-1).
+
+    Headers keep the sender's order; names are UTF-8 with undecodable bytes kept as they arrived.
+    """
+    parts = [key, struct.pack(">I", len(headers))]
+    for name, content in headers:
+        parts += [name.encode("utf-8", "surrogateescape"), content]
+    parts.append(value)
+    return b"".join(
+        b"\xff\xff\xff\xff" if part is None else struct.pack(">I", len(part)) + part for part in parts
+    )
+
+
+def flaw_of(error: ValidationError, model: type[BaseModel]) -> Flaw:
+    """The first validation error as a Flaw that names the field by our own names only."""
+    first = error.errors(include_input=False, include_context=False, include_url=False)[0]
+    if first["type"] == "json_invalid":
+        return Flaw(Problem.JSON_INVALID)
+    known = _names(model)
+    path = [str(part) if isinstance(part, int) or part in known else "(unknown field)" for part in first["loc"]]
+    return Flaw(Problem.FIELD_INVALID, f"{'.'.join(path) or 'value'}: {first['type']}"[:200])
+
+
+@cache
+def _names(model: type[BaseModel]) -> frozenset[str]:
+    schema = model.model_json_schema()
+    parts = [schema, *schema.get("$defs", {}).values()]
+    return frozenset(name for part in parts for name in part.get("properties", {}))
+
+
+def sealed_bytes(sealed: Sealed) -> bytes:
+    """The JSON of a sealed part as recipients get it; facts carry the SHA-256 of exactly these bytes."""
+    return sealed.model_dump_json(exclude_none=True).encode()
+

@@ -1,0 +1,181 @@
+"""The CloudEvents 1.0 attributes of a declaration, in Kafka binary mode: ``ce_*`` headers, value as sent.
+
+Reading is total: every header set gives an Envelope or a Problem with the header's name, never an exception.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import UUID
+
+from contracts.declarations import TYPE_PREFIX
+from contracts.values import AuthType, Problem, Verb
+
+Header = tuple[str, bytes | None]
+
+SPECVERSION = "1.0"
+CONTENT_TYPE = "application/json"
+MAX_HEADER_BYTES = 512
+
+REQUIRED = (
+    "ce_specversion",
+    "ce_id",
+    "ce_source",
+    "ce_type",
+    "ce_subject",
+    "ce_partitionkey",
+    "ce_time",
+    "ce_correlationid",
+    "ce_authtype",
+    "ce_authid",
+    "content-type",
+)
+OPTIONAL = ("ce_causationid", "ce_dataschema", "traceparent", "tracestate")
+READ = frozenset(REQUIRED + OPTIONAL)
+"""The only headers anybody reads. What else a sender attaches (``reply_to``, ``baggage``) has no effect."""
+
+_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_SOURCE = re.compile(r"//([a-z][a-z0-9]*(?:-[a-z0-9]+)*)/[A-Za-z0-9._~/-]{1,64}")
+_TYPE = re.compile(re.escape(TYPE_PREFIX) + r"([a-z-]{1,32})\.v([0-9]{1,3})")
+_TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:[Zz]|[+-]\d\d:\d\d)")
+_REFERENCE = re.compile(r"[A-Za-z0-9._:/-]{1,64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Flaw:
+    """Why a record could not be read. ``detail`` names a header or a field, never what stood in it."""
+
+    problem: Problem
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """Who declared what, about which referral, when. Times are UTC."""
+
+    id: UUID
+    source: str
+    institution: str
+    verb: Verb
+    referral: UUID
+    need: UUID
+    time: datetime
+    auth_type: AuthType
+    auth_id: str
+    causation: UUID | None = None
+    traceparent: str | None = None
+
+    def headers(self) -> list[tuple[str, bytes]]:
+        """The record's headers, as an institution sends them."""
+        texts = {
+            "ce_specversion": SPECVERSION,
+            "ce_id": str(self.id),
+            "ce_source": self.source,
+            "ce_type": f"{TYPE_PREFIX}{self.verb}.v1",
+            "ce_subject": str(self.referral),
+            "ce_partitionkey": str(self.referral),
+            "ce_time": timestamp(self.time),
+            "ce_correlationid": str(self.need),
+            "ce_authtype": str(self.auth_type),
+            "ce_authid": self.auth_id,
+            "content-type": CONTENT_TYPE,
+            "ce_causationid": self.causation and str(self.causation),
+            "traceparent": self.traceparent,
+        }
+        return [(name, text.encode()) for name, text in texts.items() if text]
+
+
+def timestamp(moment: datetime) -> str:
+    """RFC 3339 in UTC with microseconds: ``2026-11-24T15:04:05.000000Z``."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def source_institution(source: str) -> str | None:
+    """The institution of ``//<institution>/<system>``, or None when the text has another form."""
+    match = _SOURCE.fullmatch(source)
+    return match.group(1) if match else None
+
+
+def read_headers(headers: Iterable[Header]) -> dict[str, str] | Flaw:
+    """The texts of the headers anybody reads; a Flaw when one of those is repeated, null, not UTF-8 or too long."""
+    texts: dict[str, str] = {}
+    for name, value in headers:
+        if name not in READ:
+            continue
+        if name in texts:
+            return Flaw(Problem.HEADER_REPEATED, name)
+        if value is None or len(value) > MAX_HEADER_BYTES:
+            return Flaw(Problem.HEADER_UNREADABLE, name)
+        try:
+            texts[name] = value.decode()
+        except UnicodeDecodeError:
+            return Flaw(Problem.HEADER_UNREADABLE, name)
+    return texts
+
+
+def read(headers: Iterable[Header]) -> Envelope | Flaw:
+    """The envelope of a declaration, or the first thing wrong with it."""
+    texts = read_headers(headers)
+    if isinstance(texts, Flaw):
+        return texts
+    for name in REQUIRED:
+        if not texts.get(name):
+            return Flaw(Problem.HEADER_MISSING, name)
+    if texts["ce_specversion"] != SPECVERSION:
+        return Flaw(Problem.SPECVERSION_UNSUPPORTED, "ce_specversion")
+    if texts["content-type"].partition(";")[0].strip().lower() != CONTENT_TYPE:
+        return Flaw(Problem.CONTENT_TYPE_UNSUPPORTED, "content-type")
+    verb = _verb(texts["ce_type"])
+    if isinstance(verb, Flaw):
+        return verb
+    institution = source_institution(texts["ce_source"])
+    if institution is None:
+        return Flaw(Problem.SOURCE_INVALID, "ce_source")
+    for name in ("ce_id", "ce_subject", "ce_correlationid"):
+        if not _UUID.fullmatch(texts[name]):
+            return Flaw(Problem.HEADER_INVALID, name)
+    if texts["ce_partitionkey"] != texts["ce_subject"]:
+        return Flaw(Problem.KEY_NOT_SUBJECT, "ce_partitionkey")
+    time = read_time(texts["ce_time"])
+    if time is None:
+        return Flaw(Problem.HEADER_INVALID, "ce_time")
+    if texts["ce_authtype"] not in (AuthType.USER, AuthType.SYSTEM):
+        return Flaw(Problem.HEADER_INVALID, "ce_authtype")
+    if not _REFERENCE.fullmatch(texts["ce_authid"]):
+        return Flaw(Problem.HEADER_INVALID, "ce_authid")
+    causation = texts.get("ce_causationid")
+    if causation is not None and not _UUID.fullmatch(causation):
+        return Flaw(Problem.HEADER_INVALID, "ce_causationid")
+    return Envelope(
+        id=UUID(texts["ce_id"]),
+        source=texts["ce_source"],
+        institution=institution,
+        verb=verb,
+        referral=UUID(texts["ce_subject"]),
+        need=UUID(texts["ce_correlationid"]),
+        time=time,
+        auth_type=AuthType(texts["ce_authtype"]),
+        auth_id=texts["ce_authid"],
+        causation=UUID(causation) if causation else None,
+        traceparent=texts.get("traceparent"),
+    )
+
+
+def read_time(text: str) -> datetime | None:
+    """An RFC 3339 time with its offset, as UTC; None for anything else, a leap second or the year 0 included."""
+    if not _TIME.fullmatch(text):
+        return None
+    try:
+        return datetime.fromisoformat(text.upper()).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _verb(text: str) -> Verb | Flaw:
+    match = _TYPE.fullmatch(text)
+    if match is None or match.group(1) not in Verb.__members__.values():
+        return Flaw(Problem.TYPE_UNKNOWN, "ce_type")
+    if match.group(2) != "1":
+        return Flaw(Problem.TYPE_VERSION_UNKNOWN, "ce_type")
+    return Verb(match.group(1))
