@@ -1,0 +1,1 @@
+"""The three services of Ruta and the library they share."""

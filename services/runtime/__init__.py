@@ -1,0 +1,1 @@
+"""What the three service processes share. It owns no table, no topic and no process."""

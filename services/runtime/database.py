@@ -1,0 +1,51 @@
+"""Connections to PostgreSQL, always with the settings that the measurements asked for."""
+
+import ssl
+
+import asyncpg
+
+from services.runtime.settings import Settings, read_secret
+
+
+async def connect(
+    settings: Settings, *, user: str | None = None, password_file: str | None = None, application: str = ""
+) -> asyncpg.Connection:
+    """One connection. ``user`` and ``password_file`` replace the service's own login."""
+    return await asyncpg.connect(**_options(settings, application), **_login(settings, user, password_file))
+
+
+async def pool(settings: Settings, *, size: int = 4, application: str = "") -> asyncpg.Pool:
+    """A pool for readers: HTTP handlers and the like."""
+    return await asyncpg.create_pool(
+        **_options(settings, application), **_login(settings, None, None), min_size=1, max_size=size
+    )
+
+
+def _login(settings: Settings, user: str | None, password_file: str | None) -> dict[str, object]:
+    from pathlib import Path
+
+    return {
+        "user": user or settings.database_user,
+        "password": read_secret(Path(password_file) if password_file else settings.database_password_file),
+    }
+
+
+def _options(settings: Settings, application: str) -> dict[str, object]:
+    context = None
+    if settings.database_ca_file is not None:
+        context = ssl.create_default_context(cafile=settings.database_ca_file)
+    return {
+        "host": settings.database_host,
+        "port": settings.database_port,
+        "database": settings.database_name,
+        "ssl": context or False,
+        "timeout": 10,
+        "command_timeout": 60,
+        "server_settings": {
+            "application_name": application or settings.database_user,
+            # A generic plan for `= any($1)` got stuck at a sequential scan on fresh tables.
+            "plan_cache_mode": "force_custom_plan",
+            "jit": "off",
+            "timezone": "UTC",
+        },
+    }

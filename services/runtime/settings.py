@@ -1,0 +1,74 @@
+"""A service's settings: environment variables with the prefix ``RUTA_``, secrets from files, checked at start."""
+
+import sys
+from ipaddress import ip_address
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import FilePath, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from contracts.directory import SEED
+
+
+class Settings(BaseSettings):
+    """What every service needs to know. Passwords are read from their files when a connection is made."""
+
+    model_config = SettingsConfigDict(env_prefix="RUTA_", frozen=True, hide_input_in_errors=True)
+
+    kafka_bootstrap: str
+    kafka_user: str
+    kafka_password_file: FilePath
+    kafka_ca_file: FilePath | None = None
+    database_host: str
+    database_port: int = 5432
+    database_name: str
+    database_user: str
+    database_password_file: FilePath
+    database_ca_file: FilePath | None = None
+    http_host: str = "127.0.0.1"
+    http_port: int
+    directory_file: FilePath = SEED
+
+    @field_validator("http_host")
+    @classmethod
+    def _loopback_until_login_exists(cls, host: str) -> str:
+        if not loopback(host):
+            raise ValueError("HTTP has no login yet, so it listens on a loopback address only")
+        return host
+
+    @model_validator(mode="after")
+    def _encrypted_beyond_loopback(self) -> "Settings":
+        brokers = [address.rpartition(":")[0] for address in self.kafka_bootstrap.split(",")]
+        if self.kafka_ca_file is None and not all(map(loopback, brokers)):
+            raise ValueError("Kafka beyond loopback needs TLS: set RUTA_KAFKA_CA_FILE")
+        if self.database_ca_file is None and not loopback(self.database_host):
+            raise ValueError("PostgreSQL beyond loopback needs TLS: set RUTA_DATABASE_CA_FILE")
+        return self
+
+
+AnySettings = TypeVar("AnySettings", bound=Settings)
+
+
+def loopback(host: str) -> bool:
+    """Whether a host name or address can only be this machine."""
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def read_secret(path: Path) -> str:
+    """The content of a secret file without its line end."""
+    return path.read_text("utf-8").rstrip("\n")
+
+
+def load(kind: type[AnySettings]) -> AnySettings:
+    """Read and check the settings; on a mistake print one line per setting and end the process with code 2."""
+    try:
+        return kind()
+    except ValidationError as error:
+        for problem in error.errors(include_input=False, include_url=False):
+            name = "_".join(["RUTA", *map(str, problem["loc"])]).upper() if problem["loc"] else "settings"
+            print(f"{name}: {problem['msg']}", file=sys.stderr)
+        sys.exit(2)

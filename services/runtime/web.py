@@ -1,0 +1,40 @@
+"""HTTP of a service: an API whose liveness is the process and whose readiness is progress."""
+
+from collections.abc import Awaitable, Callable
+
+import uvicorn
+from fastapi import FastAPI
+from fastapi.responses import JSONResponse
+
+Missing = Callable[[], Awaitable[list[str]]]
+"""What a service still waits for, in short English phrases; empty when it makes progress."""
+
+
+def api(title: str, missing: Missing) -> FastAPI:
+    """An application with ``/livez`` and ``/readyz``; the service adds its own routes."""
+    app = FastAPI(title=title, version="0.1", docs_url=None, redoc_url=None)
+
+    @app.get("/livez", include_in_schema=False)
+    async def livez() -> dict[str, str]:
+        return {"status": "alive"}
+
+    @app.get("/readyz", include_in_schema=False)
+    async def readyz() -> JSONResponse:
+        waiting = await missing()
+        return JSONResponse({"ready": not waiting, "missing": waiting}, 503 if waiting else 200)
+
+    return app
+
+
+async def serve(app: FastAPI, host: str, port: int) -> None:
+    """Serve until cancelled. The process handles the signals, so uvicorn must not."""
+    config = uvicorn.Config(app, host=host, port=port, log_config=None, access_log=False, server_header=False)
+    server = uvicorn.Server(config)
+    server.capture_signals = _no_signals  # type: ignore[method-assign]
+    await server.serve()
+
+
+class _no_signals:  # noqa: N801 - stands in for uvicorn's context manager of that name
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, *_: object) -> None: ...
