@@ -106,9 +106,7 @@ def frame(key: bytes | None, headers: tuple[Header, ...], value: bytes | None) -
     for name, content in headers:
         parts += [name.encode("utf-8", "surrogateescape"), content]
     parts.append(value)
-    return b"".join(
-        b"\xff\xff\xff\xff" if part is None else struct.pack(">I", len(part)) + part for part in parts
-    )
+    return b"".join(b"\xff\xff\xff\xff" if part is None else struct.pack(">I", len(part)) + part for part in parts)
 
 
 def flaw_of(error: ValidationError, model: type[BaseModel]) -> Flaw:
@@ -131,4 +129,3 @@ def _names(model: type[BaseModel]) -> frozenset[str]:
 def sealed_bytes(sealed: Sealed) -> bytes:
     """The JSON of a sealed part as recipients get it; facts carry the SHA-256 of exactly these bytes."""
     return sealed.model_dump_json(exclude_none=True).encode()
-

@@ -15,6 +15,7 @@ from pydantic import Field, StringConstraints
 from contracts.model import Model
 
 if TYPE_CHECKING:
+    from joserfc.jwe import JWERegistry
     from joserfc.jwk import OKPKey
 
 MAX_CONTENT_BYTES = 24_576
@@ -73,7 +74,7 @@ def _aad(referral: UUID) -> str:
     return urlsafe_b64encode(str(referral).encode()).rstrip(b"=").decode()
 
 
-def _registry() -> "object":
+def _registry() -> "JWERegistry":
     from joserfc.jwe import JWERegistry
 
     return JWERegistry(algorithms=["ECDH-ES+A256KW", "A256GCM"])
@@ -93,7 +94,7 @@ def seal(content: bytes, referral: UUID, keys: "Sequence[OKPKey]") -> Sealed:
     message = jwe.GeneralJSONEncryption({"enc": "A256GCM"}, content, aad=str(referral).encode())
     for key in keys:
         message.add_recipient({"alg": "ECDH-ES+A256KW", "kid": key.thumbprint()}, key)
-    return Sealed.model_validate(jwe.encrypt_json(message, None, registry=_registry()))  # type: ignore[arg-type]
+    return Sealed.model_validate(jwe.encrypt_json(message, None, registry=_registry()))
 
 
 def open_sealed(sealed: Sealed, referral: UUID, key: "OKPKey") -> bytes:
@@ -112,7 +113,7 @@ def open_sealed(sealed: Sealed, referral: UUID, key: "OKPKey") -> bytes:
         raise CannotOpen("sealed for another referral")
     data: Mapping[str, object] = {**sealed.model_dump(), "recipients": ours[:1]}
     try:
-        opened = jwe.decrypt_json(data, key, registry=_registry())  # type: ignore[arg-type]
+        opened = jwe.decrypt_json(data, key, registry=_registry())  # type: ignore[call-overload]
     except (JoseError, ValueError) as error:
         raise CannotOpen("the sealed part does not open with our key") from error
     if opened.plaintext is None or urlsafe_b64decode(sealed.aad + "==") != str(referral).encode():

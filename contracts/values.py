@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import AwareDatetime, Field, StringConstraints
+from pydantic import AwareDatetime, StringConstraints
 
 InstitutionCode = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", max_length=48)]
 """A member of the directory, for instance ``icbf-santander``. Never a name, so that names may change."""
@@ -264,7 +264,6 @@ class Refusal(StrEnum):
     WRONG_STATE = "wrong-state"
     UNKNOWN_RECIPIENT = "unknown-recipient"
     RECIPIENT_IS_SENDER = "recipient-is-sender"
-    SERVICE_NOT_OFFERED = "service-not-offered"
     NEED_MISMATCH = "need-mismatch"
     PERSON_REQUIRED = "person-required"
     AUTHORISATION_REQUIRED = "authorisation-required"

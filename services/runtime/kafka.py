@@ -65,7 +65,7 @@ async def topic_ids(settings: Settings) -> Cluster:
 
 
 def _topic_ids(settings: Settings) -> Cluster:
-    options = {
+    options: dict[str, str | int | float | bool] = {
         "bootstrap.servers": settings.kafka_bootstrap,
         "client.id": settings.kafka_user,
         "security.protocol": "SASL_SSL" if settings.kafka_ca_file else "SASL_PLAINTEXT",
@@ -80,7 +80,7 @@ def _topic_ids(settings: Settings) -> Cluster:
     listed = admin.list_topics(timeout=10)
     names = sorted(name for name in listed.topics if name.startswith(topics.PREFIX))
     described = admin.describe_topics(TopicCollection(names), request_timeout=10)
-    return Cluster(listed.cluster_id, {name: str(f.result().topic_id) for name, f in described.items()})
+    return Cluster(str(listed.cluster_id), {name: str(f.result().topic_id) for name, f in described.items()})
 
 
 def record(raw: ConsumerRecord) -> Record:

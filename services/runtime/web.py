@@ -1,6 +1,7 @@
 """HTTP of a service: an API whose liveness is the process and whose readiness is progress."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 
 import uvicorn
 from fastapi import FastAPI
@@ -29,12 +30,10 @@ def api(title: str, missing: Missing) -> FastAPI:
 async def serve(app: FastAPI, host: str, port: int) -> None:
     """Serve until cancelled. The process handles the signals, so uvicorn must not."""
     config = uvicorn.Config(app, host=host, port=port, log_config=None, access_log=False, server_header=False)
-    server = uvicorn.Server(config)
-    server.capture_signals = _no_signals  # type: ignore[method-assign]
-    await server.serve()
+    await _Server(config).serve()
 
 
-class _no_signals:  # noqa: N801 - stands in for uvicorn's context manager of that name
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, *_: object) -> None: ...
+class _Server(uvicorn.Server):
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield

@@ -1,0 +1,1 @@
+"""Tracks every referral's state across institutions and tells the parties."""

@@ -1,0 +1,146 @@
+"""What callers may ask the referral service: referrals, a referral's timeline, the outcome of a declaration.
+
+No personal data is stored here, so none can be answered; identifiers in URLs are random.
+"""
+
+import json
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+from uuid import UUID
+
+import asyncpg
+from fastapi import FastAPI, HTTPException, Query
+from pydantic import BaseModel
+
+from contracts.values import State
+from services.runtime import sql, web
+
+_SQL = sql.load(Path(__file__).parent / "sql" / "read.sql")
+
+
+class ReferralView(BaseModel):
+    """A referral as it stands. Times are UTC."""
+
+    referral: UUID
+    version: int
+    state: State
+    sender: str
+    recipient: str
+    need: UUID
+    service: str
+    urgency: str
+    opened_at: datetime
+    changed_at: datetime
+
+
+class Page(BaseModel):
+    """Referrals, newest change first; ``next`` is the cursor of the next page, null on the last."""
+
+    referrals: list[ReferralView]
+    next: str | None = None
+
+
+class FactView(BaseModel):
+    """One fact of a timeline, with the published data as it is."""
+
+    fact: UUID
+    position: int
+    kind: str
+    outcome: str
+    version: int | None
+    owner: str
+    event: UUID | None
+    received_at: datetime
+    data: dict[str, Any]
+
+
+class Timeline(ReferralView):
+    """A referral and everything that was decided about it, refusals included."""
+
+    facts: list[FactView]
+
+
+class OutcomeView(BaseModel):
+    """The answer to a declaration."""
+
+    outcome: str
+    kind: str
+    fact: UUID
+    referral: UUID | None
+    version: int | None
+    received_at: datetime
+    data: dict[str, Any]
+
+
+def build(pool: asyncpg.Pool, missing: web.Missing) -> FastAPI:
+    """The service's HTTP interface on a pool of its own database role."""
+    app = web.api("Ruta referrals", missing)
+
+    @app.get("/v1/referrals")
+    async def referrals(
+        institution: Annotated[str | None, Query(max_length=48)] = None,
+        state: State | None = None,
+        need: UUID | None = None,
+        after: Annotated[str | None, Query(max_length=120)] = None,
+        limit: Annotated[int, Query(ge=1, le=500)] = 50,
+    ) -> Page:
+        """A page of referrals. ``institution`` matches the sender or the recipient."""
+        changed_at, last = _read_cursor(after) if after else (None, None)
+        rows = await pool.fetch(_SQL["referrals"], institution, state, need, changed_at, last, limit)
+        found = [ReferralView(**row) for row in rows]
+        return Page(referrals=found, next=_cursor(found[-1]) if len(found) == limit else None)
+
+    @app.get("/v1/referrals/{referral}")
+    async def one(referral: UUID) -> Timeline:
+        """One referral with its timeline; 404 when it is unknown."""
+        row = await pool.fetchrow(_SQL["referral"], referral)
+        if row is None:
+            raise HTTPException(404, "no such referral")
+        facts = await pool.fetch(_SQL["timeline"], referral)
+        return Timeline(**row, facts=[_fact(fact) for fact in facts])
+
+    @app.get("/v1/outcomes/{owner}/{event}")
+    async def outcome(owner: str, event: UUID) -> OutcomeView:
+        """What became of an institution's declaration; 404 while nothing of that id has arrived."""
+        row = await pool.fetchrow(_SQL["outcome"], owner, event)
+        if row is None:
+            raise HTTPException(404, "nothing with this id has arrived from this institution")
+        return OutcomeView(
+            outcome=row["outcome"],
+            kind=row["kind"],
+            fact=row["fact_id"],
+            referral=row["referral"],
+            version=row["version"],
+            received_at=row["received_at"],
+            data=json.loads(row["value"]),
+        )
+
+    return app
+
+
+def _fact(row: asyncpg.Record) -> FactView:
+    return FactView(
+        fact=row["fact_id"],
+        position=row["position"],
+        kind=row["kind"],
+        outcome=row["outcome"],
+        version=row["version"],
+        owner=row["owner"],
+        event=row["event_id"],
+        received_at=row["received_at"],
+        data=json.loads(row["value"]),
+    )
+
+
+def _cursor(last: ReferralView) -> str:
+    return urlsafe_b64encode(f"{last.changed_at.isoformat()} {last.referral}".encode()).decode()
+
+
+def _read_cursor(text: str) -> tuple[datetime, UUID]:
+    try:
+        moment, _, referral = urlsafe_b64decode(text).decode().partition(" ")
+        return datetime.fromisoformat(moment), UUID(referral)
+    except ValueError as error:
+        raise HTTPException(422, "after is not a cursor of this API") from error

@@ -1,0 +1,85 @@
+-- Facts are history, outbox and claims in one: what was decided, in the order in which it became visible.
+create table fact (
+    position    bigint generated always as identity (cache 1) primary key,
+    fact_id     uuid not null unique,
+    kind        text not null,
+    outcome     text not null check (outcome in ('applied', 'refused', 'duplicate', 'conflict', 'quarantined')),
+    ordinal     smallint not null default 0,
+    referral    uuid,
+    version     integer check (version > 0),
+    need        uuid,
+    owner       text not null,
+    event_id    uuid,
+    digest      bytea not null check (length(digest) = 32),
+    parties     text[] not null,
+    received_at timestamptz not null,
+    cluster     text not null,
+    topic_id    text not null,
+    partition   integer not null,
+    record_offset bigint not null,
+    value       bytea not null check (length(value) <= 8192),
+    check ((outcome = 'applied') = (version is not null)),
+    check (outcome <> 'applied' or referral is not null),
+    check (outcome not in ('applied', 'refused') or event_id is not null)
+);
+-- The wall behind the row locks: a referral's versions are unique, whatever a worker believed.
+create unique index fact_version on fact (referral, version) where version is not null;
+-- A claim: only an applied or refused declaration uses up its id, so a mended resend of a quarantined one works.
+create unique index fact_claim on fact (owner, event_id) where ordinal = 0 and outcome in ('applied', 'refused');
+create unique index fact_cause on fact (cluster, topic_id, partition, record_offset, ordinal);
+create index fact_quarantined on fact (position) where outcome = 'quarantined';
+
+-- The current state is the fold of the facts; `ruta refold` compares them.
+create table referral (
+    referral    uuid primary key,
+    version     integer not null,
+    state       text check (state in (
+        'requested', 'received', 'awaiting_information', 'accepted', 'in_progress', 'waitlisted', 'completed',
+        'not_achieved', 'rejected', 'returned', 'redirected', 'withdrawn', 'closed', 'voided')),
+    sender      text,
+    recipient   text,
+    need        uuid,
+    person      uuid,
+    service     text,
+    urgency     text check (urgency in ('U0', 'U1', 'U2', 'U3')),
+    opened_at   timestamptz,
+    changed_at  timestamptz,
+    -- A row is ensured before it is locked; until its first fact it is empty, and no transaction ends so.
+    check (version > 0 or state is null),
+    check (version = 0 or num_nulls(state, sender, recipient, need, person, service, urgency, opened_at, changed_at) = 0)
+) with (fillfactor = 50);
+create index referral_recipient on referral (recipient, changed_at desc);
+create index referral_sender on referral (sender, changed_at desc);
+create index referral_need on referral (need);
+
+-- Sealed parts wait here for their recipient only, in the fact's own transaction; never in a fact.
+create table sealed (
+    fact_id    uuid primary key references fact (fact_id),
+    recipient  text not null,
+    jwe        bytea not null,
+    stored_at  timestamptz not null
+);
+create index sealed_age on sealed (stored_at);
+
+create table intake_position (
+    cluster     text not null,
+    topic_id    text not null,
+    partition   integer not null,
+    topic       text not null,
+    next_offset bigint not null,
+    primary key (cluster, topic_id, partition)
+);
+
+create table relay_cursor (
+    only_row boolean primary key default true check (only_row),
+    position bigint not null
+);
+insert into relay_cursor (position) values (0);
+
+grant select, insert on fact to referrals_app;
+grant select, insert, update, delete on referral to referrals_app;
+grant select, insert, delete on sealed to referrals_app;
+grant select, insert, update on intake_position to referrals_app;
+grant select, update on relay_cursor to referrals_app;
+create index fact_referral on fact (referral, position) where referral is not null;
+create index fact_event on fact (owner, event_id) where event_id is not null;

@@ -1,0 +1,17 @@
+-- relay_lock --
+select pg_try_advisory_lock(7205759403792793602);
+
+-- relay_cursor --
+select position from relay_cursor;
+
+-- relay_read --
+select f.position, f.fact_id, f.kind, f.referral, f.need, f.owner, f.event_id, f.parties, f.received_at, f.value,
+       s.recipient as sealed_for, s.jwe
+  from fact as f
+  left join sealed as s using (fact_id)
+ where f.position > $1
+ order by f.position
+ limit $2;
+
+-- relay_advance --
+update relay_cursor set position = $2 where position = $1;

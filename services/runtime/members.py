@@ -1,0 +1,29 @@
+"""The directory as a running service holds it: read again when its file changes, so no restart is needed."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from contracts import directory, topics
+from contracts.directory import Institution
+
+
+@dataclass
+class Members:
+    """Institutions by code, from the operator's directory file."""
+
+    file: Path
+    _read_at: int = 0
+    _all: Mapping[str, Institution] = field(default_factory=dict)
+
+    def current(self) -> Mapping[str, Institution]:
+        """The members now. A stat call is what it costs to see a change."""
+        changed_at = self.file.stat().st_mtime_ns
+        if changed_at != self._read_at:
+            self._all = directory.load(self.file).by_code
+            self._read_at = changed_at
+        return self._all
+
+    def reachable(self, topic_names: Collection[str]) -> Mapping[str, Institution]:
+        """The members whose topics are provisioned: a record for anybody else could not be delivered."""
+        return {code: one for code, one in self.current().items() if topics.outbound(code) in topic_names}

@@ -1,0 +1,102 @@
+"""From a table to Kafka, in the order of its positions: one active holder, a cursor that moves by compare-and-set.
+
+A crash repeats at most one batch. Identifiers are stable, so readers deduplicate.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import asyncpg
+from aiokafka import AIOKafkaProducer
+
+log = logging.getLogger("ruta.relay")
+
+BATCH = 500
+ACKNOWLEDGED_WITHIN = 30.0
+"""Seconds. Later than that the outcome is unknown: the process ends and the batch is sent again."""
+
+POLL_SECONDS = 1.0
+
+STALL_SECONDS = 10.0
+
+
+class Message(NamedTuple):
+    """A record to send."""
+
+    topic: str
+    key: bytes
+    headers: list[tuple[str, bytes]]
+    value: bytes
+
+
+class Replaced(RuntimeError):
+    """The cursor was moved by another relay: this one was replaced and must end."""
+
+
+@dataclass
+class Relay:
+    """Sends what the statement ``read`` finds behind the cursor. ``connection`` is used by nobody else.
+
+    ``sql`` holds the statements ``relay_lock`` (session lock, true when held), ``relay_cursor``,
+    ``relay_read`` (rows after $1, at most $2, each with ``position``) and ``relay_advance`` (from $1 to $2).
+    """
+
+    connection: asyncpg.Connection
+    producer: AIOKafkaProducer
+    sql: Mapping[str, str]
+    messages: Callable[[asyncpg.Record], Iterable[Message]]
+    channel: str
+    wake: asyncio.Event = field(default_factory=asyncio.Event)
+    holding: bool = False
+    behind_since: float | None = None
+
+    async def run(self) -> None:
+        """Relay for ever. A second relay waits here until the first one's session ends."""
+        await self.connection.add_listener(self.channel, self._notified)
+        while not await self.connection.fetchval(self.sql["relay_lock"]):
+            await asyncio.sleep(POLL_SECONDS)
+        cursor: int = await self.connection.fetchval(self.sql["relay_cursor"])
+        self.holding = True
+        log.info("relaying", extra={"position": cursor})
+        while True:
+            self.wake.clear()
+            rows = await self.connection.fetch(self.sql["relay_read"], cursor, BATCH)
+            if rows:
+                self.behind_since = self.behind_since or time.monotonic()
+                await self._send(rows)
+                self.behind_since = time.monotonic()
+                cursor = await self._advance(cursor, rows[-1]["position"])
+                continue
+            self.behind_since = None
+            try:
+                await asyncio.wait_for(self.wake.wait(), POLL_SECONDS)
+            except TimeoutError:
+                continue
+
+    def missing(self) -> list[str]:
+        """What the relay waits for; a standby beside another active relay waits for nothing."""
+        if self.behind_since is not None and time.monotonic() - self.behind_since > STALL_SECONDS:
+            return ["facts wait and none is acknowledged by Kafka"]
+        return []
+
+    async def _send(self, rows: list[asyncpg.Record]) -> None:
+        sent = [
+            await self.producer.send(message.topic, message.value, message.key, headers=message.headers)
+            for row in rows
+            for message in self.messages(row)
+        ]
+        if sent:
+            await asyncio.wait_for(asyncio.gather(*sent), ACKNOWLEDGED_WITHIN)
+
+    async def _advance(self, cursor: int, position: int) -> int:
+        moved = await self.connection.execute(self.sql["relay_advance"], cursor, position)
+        if moved != "UPDATE 1":
+            raise Replaced("the relay cursor is not where this process left it")
+        return position
+
+    def _notified(self, *_: Any) -> None:
+        self.wake.set()
