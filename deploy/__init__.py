@@ -1,0 +1,1 @@
+"""Running Ruta: the `ruta` command, the embedded stack and the provisioning of Kafka and PostgreSQL."""

