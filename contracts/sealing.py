@@ -113,7 +113,7 @@ def open_sealed(sealed: Sealed, referral: UUID, key: "OKPKey") -> bytes:
         raise CannotOpen("sealed for another referral")
     data: Mapping[str, object] = {**sealed.model_dump(), "recipients": ours[:1]}
     try:
-        opened = jwe.decrypt_json(data, key, registry=_registry())  # type: ignore[call-overload]
+        opened = jwe.decrypt_json(data, key, registry=_registry())  # type: ignore[arg-type]
     except (JoseError, ValueError) as error:
         raise CannotOpen("the sealed part does not open with our key") from error
     if opened.plaintext is None or urlsafe_b64decode(sealed.aad + "==") != str(referral).encode():
