@@ -23,7 +23,10 @@ from faststream.security import SASLScram512
 
 from contracts import topics
 from contracts.codec import Record
+from services.runtime import records
 from services.runtime.settings import Settings, read_secret
+
+records.install()
 
 METADATA_MAX_AGE_MS = 3_000
 """How soon a topic of a new institution is seen."""
