@@ -108,6 +108,10 @@ class Intake:
 
     async def _learn(self) -> None:
         self.cluster = await kafka.topic_ids(self.settings)
+        await self._learn_positions()
+
+    async def _learn_positions(self) -> None:
+        assert self.cluster is not None
         rows = await self.connection.fetch(_SQL["positions"], self.cluster.id)
         self._next = {(row["topic_id"], row["partition"]): row["next_offset"] for row in rows}
 

@@ -38,7 +38,7 @@ select position, fact_id, owner, event_id, received_at, value
 
 -- applied_facts --
 -- What the state is folded from.
-select fact_id, referral, need, received_at, value
+select position, fact_id, referral, need, received_at, value
   from fact
  where version is not null and position > $1
  order by position

@@ -1,0 +1,164 @@
+"""The intake transaction on a real PostgreSQL: positions, replays, replaced processes, refused bytes, two workers."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+from uuid import uuid4
+
+import asyncpg
+import pytest
+
+from contracts import topics
+from contracts.codec import Record
+from contracts.values import Verb
+from deploy.embedded.stack import Stack
+from services.referrals import store
+from services.referrals.refold import refold
+from services.runtime.intake import Gap, Intake, Located, Replaced
+from services.runtime.kafka import Cluster
+from tests.referrals.test_fold import PATH, by, path
+from tests.support import builders as make
+from tests.support.database import connect
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+async def connection(stack: Stack) -> AsyncIterator[asyncpg.Connection]:
+    """The service's own role, as the service has it."""
+    made = await connect(stack, "referrals_app")
+    yield made
+    await made.close()
+
+
+async def work(connection: asyncpg.Connection, batch: Sequence[Located], unstorable: bool) -> None:
+    await store.apply(connection, batch, unstorable, make.MEMBERS)
+
+
+class NoConsumer:
+    """Stands in for the subscriber where only its commit is called."""
+
+    consumer = None
+
+    def __init__(self) -> None:
+        self.consumer = self  # type: ignore[assignment]
+
+    async def commit(self) -> None: ...
+
+
+def intake(connection: asyncpg.Connection, cluster: str, records: Sequence[Record]) -> Intake:
+    """An intake that knows the topics of these records under ids of its own cluster."""
+    known = Cluster(cluster, {record.topic: f"id-{record.topic}" for record in records})
+    return Intake(None, connection, work, consumer=NoConsumer(), cluster=known)  # type: ignore[arg-type]
+
+
+async def outcomes(connection: asyncpg.Connection, cluster: str) -> list[str]:
+    rows = await connection.fetch("select outcome from fact where cluster = $1 order by position", cluster)
+    return [row["outcome"] for row in rows]
+
+
+async def test_redelivered_records_are_skipped_without_a_trace(connection: asyncpg.Connection) -> None:
+    cluster, records = uuid4().hex, path(uuid4(), uuid4())
+    taking = intake(connection, cluster, records)
+    await taking._take(records[:3])
+    await taking._take(records)
+    await taking._take(records)
+    assert await outcomes(connection, cluster) == ["applied"] * len(PATH)
+
+
+async def test_a_process_that_was_replaced_moves_nothing(connection: asyncpg.Connection) -> None:
+    cluster, records = uuid4().hex, path(uuid4(), uuid4())
+    zombie, successor = (intake(connection, cluster, records) for _ in range(2))
+    await zombie._take(records[:1])
+    await successor._learn_positions()
+    await successor._take(records[:3])
+    with pytest.raises(Replaced):
+        await zombie._take(records[1:3])
+    assert await outcomes(connection, cluster) == ["applied"] * 3
+
+
+async def test_a_hole_in_the_offsets_stops_intake(connection: asyncpg.Connection) -> None:
+    cluster, records = uuid4().hex, path(uuid4(), uuid4(), (Verb.REQUESTED, Verb.WITHDRAWN))
+    taking = intake(connection, cluster, records)
+    await taking._take(records[:1])
+    with pytest.raises(Gap, match="expected 1, got 7"):
+        await taking._take([replace(records[1], offset=7)])
+
+
+async def test_a_topic_made_anew_is_another_topic(connection: asyncpg.Connection) -> None:
+    cluster, records = uuid4().hex, path(uuid4(), uuid4(), (Verb.REQUESTED,))
+    await intake(connection, cluster, records)._take(records)
+    again = intake(connection, cluster, records)
+    again.cluster = Cluster(cluster, {records[0].topic: "made-anew"})
+    await again._take(path(uuid4(), uuid4(), (Verb.REQUESTED,)))
+    assert await outcomes(connection, cluster) == ["applied", "applied"]
+
+
+async def test_what_the_database_refuses_is_found_by_halving(
+    connection: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster, bad = uuid4().hex, uuid4()
+    requests = [make.declaration(Verb.REQUESTED, uuid4(), uuid4(), by=make.SENDER) for _ in range(9)]
+    requests[5] = replace(requests[5], envelope=replace(requests[5].envelope, referral=bad))
+    requests[5] = make.declaration(Verb.REQUESTED, bad, uuid4(), by=make.SENDER)
+    records = [make.record(one, offset=offset) for offset, one in enumerate(requests)]
+    original = store._row
+
+    def unstorable(decided: store.Decided) -> tuple[object, ...]:
+        row = original(decided)
+        return (*row[:10], ["a\0b"], *row[11:]) if decided.fact.referral == bad else row
+
+    monkeypatch.setattr(store, "_row", unstorable)
+    await intake(connection, cluster, records)._take(records)
+    assert await outcomes(connection, cluster) == ["applied"] * 5 + ["quarantined"] + ["applied"] * 3
+    assert await connection.fetchval("select count(*) from referral where referral = $1", bad) == 0
+
+
+async def test_a_request_in_vain_leaves_no_empty_row(connection: asyncpg.Connection) -> None:
+    refused = make.declaration(
+        Verb.REQUESTED, uuid4(), uuid4(), by=make.SENDER, details=make.requested(recipient="nobody-knows")
+    )
+    records = [make.record(refused)]
+    await intake(connection, uuid4().hex, records)._take(records)
+    assert (
+        await connection.fetchval("select count(*) from referral where referral = $1", refused.envelope.referral) == 0
+    )
+
+
+async def test_two_workers_on_the_same_referrals_lose_nothing(stack: Stack) -> None:
+    """Sender's and recipient's topics are taken by different workers that meet on the same rows."""
+    cluster = uuid4().hex
+    referrals = [(uuid4(), uuid4()) for _ in range(60)]
+    sides: dict[str, list[Record]] = {make.SENDER: [], make.RECIPIENT: []}
+    for verb in PATH:
+        for referral, need in referrals:
+            side = sides[by(verb)]
+            side.append(make.record(make.declaration(verb, referral, need, by=by(verb)), offset=len(side)))
+
+    async def run(records: list[Record], size: int) -> None:
+        connection = await connect(stack, "referrals_app")
+        taking = intake(connection, cluster, records)
+        for start in range(0, len(records), size):
+            await taking._take(records[start : start + size])
+        await connection.close()
+
+    await asyncio.gather(run(sides[make.SENDER], 7), run(sides[make.RECIPIENT], 11))
+    check = await connect(stack, "referrals_app")
+    rows = await check.fetch(
+        "select r.version, r.state, count(f.*) as facts, max(f.version) as last from referral r "
+        "join fact f on f.referral = r.referral and f.version is not null where f.cluster = $1 group by 1, 2, r.referral",
+        cluster,
+    )
+    total = await check.fetchval("select count(*) from fact where cluster = $1", cluster)
+    differences = (await refold(check)).differences
+    await check.close()
+    assert total == len(sides[make.SENDER]) + len(sides[make.RECIPIENT])
+    assert {row["version"] - row["last"] for row in rows} == {0}
+    assert {row["facts"] - row["last"] for row in rows} == {0}
+    assert differences == ()
+
+
+async def test_who_may_write_which_topic_is_written_down_once() -> None:
+    assert topics.owner(topics.inbound("imebu")) == "imebu"
+    assert topics.owner(topics.outbound("imebu")) is None
+    assert topics.owner(topics.FACTS) is None
