@@ -242,12 +242,13 @@ def headers(
     referral: UUID | None,
     need: UUID | None,
     causation: UUID | None,
+    source: str = SOURCE,
 ) -> list[tuple[str, bytes]]:
-    """The CloudEvents headers of a record that Ruta writes."""
+    """The CloudEvents headers of a record that Ruta writes; ``source`` is the service that writes it."""
     texts = {
         "ce_specversion": ce.SPECVERSION,
         "ce_id": str(id),
-        "ce_source": SOURCE,
+        "ce_source": source,
         "ce_type": type,
         "ce_time": timestamp(time),
         "ce_partitionkey": partition_key,
