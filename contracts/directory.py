@@ -8,7 +8,7 @@ import tomllib
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 
@@ -63,7 +63,7 @@ class Institution(Model):
     name: Annotated[str, StringConstraints(min_length=3, max_length=120)]
     aliases: Annotated[tuple[str, ...], Field(max_length=10)] = ()
     kind: Kind
-    territory: Annotated[tuple[Divipola | str, ...], Field(min_length=1, max_length=100)]
+    territory: Annotated[tuple[Divipola | Literal["CO"], ...], Field(min_length=1, max_length=100)]
     services: tuple[Service, ...] = ()
     oversight: bool = False
     coordinator: bool = False
