@@ -1,0 +1,107 @@
+"""Children are kept, restarted with growing pauses, stopped in time and never left behind."""
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from deploy.embedded.supervisor import Command, Phase, Status, Supervisor
+
+pytestmark = pytest.mark.anyio
+
+
+async def alive() -> bool:
+    return True
+
+
+def shell(script: str, folder: Path) -> Command:
+    return Command("child", ("sh", "-c", script), dict(os.environ), folder, probe=alive)
+
+
+def status(supervisor: Supervisor) -> Status:
+    return supervisor.statuses()[0]
+
+
+async def until_gone(pid: int) -> None:
+    async with asyncio.timeout(5):
+        while Path(f"/proc/{pid}/status").exists() and "Z (zombie)" not in Path(f"/proc/{pid}/status").read_text():
+            await asyncio.sleep(0.01)
+
+
+@pytest.fixture
+async def supervisor(anyio_backend: str, tmp_path: Path) -> AsyncIterator[Supervisor]:
+    supervisor = Supervisor(tmp_path)
+    yield supervisor
+    await supervisor.stop("child", grace=1)
+
+
+async def test_a_killed_child_comes_back(supervisor: Supervisor, tmp_path: Path) -> None:
+    supervisor.start(shell("sleep 60", tmp_path))
+    async with asyncio.timeout(5):
+        await supervisor.answered("child")
+        first = supervisor.pid("child")
+        supervisor.kill("child")
+        while supervisor.pid("child") in (first, None):
+            await asyncio.sleep(0.01)
+        await supervisor.answered("child")
+    assert status(supervisor).phase is Phase.RUNNING
+    assert status(supervisor).restarts == 1
+    assert status(supervisor).exit_code == -signal.SIGKILL
+
+
+async def test_a_child_that_cannot_live_is_not_restarted_in_a_busy_loop(supervisor: Supervisor, tmp_path: Path) -> None:
+    supervisor.start(shell("echo why >&2; exit 7", tmp_path))
+    await asyncio.sleep(1)
+    assert 2 <= status(supervisor).restarts <= 4  # after 0.1, 0.3 and 0.7 s
+    assert status(supervisor).exit_code == 7
+    assert "why" in supervisor.log("child").read_text()
+
+
+async def test_a_missing_program_is_told_in_the_log(supervisor: Supervisor, tmp_path: Path) -> None:
+    supervisor.start(Command("child", ("/no/such/program",), {"PATH": "/usr/bin:/bin"}, tmp_path, probe=alive))
+    await asyncio.sleep(0.3)
+    assert status(supervisor).restarts >= 1
+    assert "/no/such/program" in supervisor.log("child").read_text()
+
+
+async def test_a_stopped_child_stays_stopped_and_can_be_started_again(supervisor: Supervisor, tmp_path: Path) -> None:
+    supervisor.start(shell("sleep 60", tmp_path))
+    await supervisor.answered("child")
+    await supervisor.stop("child", grace=5)
+    assert status(supervisor).phase is Phase.STOPPED
+    assert supervisor.pid("child") is None
+    supervisor.start(shell("sleep 60", tmp_path))
+    await supervisor.answered("child")
+
+
+async def test_a_child_that_ignores_the_signal_is_killed_in_time(supervisor: Supervisor, tmp_path: Path) -> None:
+    supervisor.start(shell("trap '' TERM; echo ready; while :; do sleep 0.1; done", tmp_path))
+    async with asyncio.timeout(5):
+        while "ready" not in (supervisor.log("child").read_text() if supervisor.log("child").exists() else ""):
+            await asyncio.sleep(0.01)
+    began = time.monotonic()
+    await supervisor.stop("child", grace=0.5)
+    assert 0.4 < time.monotonic() - began < 3
+    assert status(supervisor).exit_code == -signal.SIGKILL
+
+
+async def test_workers_of_a_dead_child_are_swept(supervisor: Supervisor, tmp_path: Path) -> None:
+    supervisor.start(shell("sleep 61 & echo $! > worker; wait", tmp_path))
+    async with asyncio.timeout(5):
+        while not (tmp_path / "worker").exists() or not (tmp_path / "worker").read_text().strip():
+            await asyncio.sleep(0.01)
+    worker = int((tmp_path / "worker").read_text())
+    supervisor.kill("child")
+    await until_gone(worker)
+
+
+async def test_children_lead_sessions_of_their_own(supervisor: Supervisor, tmp_path: Path) -> None:
+    supervisor.start(shell("sleep 60", tmp_path))
+    await supervisor.answered("child")
+    pid = supervisor.pid("child")
+    assert pid is not None
+    assert os.getsid(pid) == pid
