@@ -25,7 +25,8 @@ _MIGRATIONS = (
     ("referrals", "referrals/migrations", "referrals_owner"),
     ("notifications", "notifications/migrations", "notifications_owner"),
     ("audit", "audit/migrations", "audit_owner"),
-    ("audit_keys", "audit/key_migrations", "audit_keys_owner"),
+    ("pgqueuer", "notifications/migrations_pgqueuer", "notifications_owner"),
+    ("audit_keys", "audit/migrations_keys", "audit_keys_owner"),
 )
 
 
