@@ -57,6 +57,8 @@ class DeliveryProblem(StrEnum):
     DISCONNECTED = "disconnected"
     NO_ADDRESS = "no-address"
     """The directory has no usable address for the institution."""
+    INTERNAL_ERROR = "internal-error"
+    """We could not write the message; it waits for the mend."""
 
 
 class Receipt(Model):

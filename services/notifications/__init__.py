@@ -1,0 +1,1 @@
+"""Alerts people at institutions: inbox and e-mail, one notice per (fact, recipient, channel), with receipts."""

@@ -1,0 +1,184 @@
+"""What callers may ask the notification service: an institution's inbox, the alerts of a referral, counts.
+
+The texts are those of the notices: no personal data is stored here, so none can be answered.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+from uuid import UUID
+
+import asyncpg
+from fastapi import FastAPI, HTTPException, Query
+from pydantic import BaseModel
+
+from contracts.directory import Institution
+from contracts.receipts import ReceiptStatus
+from services.notifications import receipts, render
+from services.notifications.rows import restore
+from services.runtime import clock, sql, web
+
+_SQL = sql.load(Path(__file__).parent / "sql" / "read.sql")
+
+Members = Callable[[], Mapping[str, Institution]]
+
+
+class Item(BaseModel):
+    """One alert in an inbox, with its Spanish text. Times are UTC."""
+
+    alert: UUID
+    fact: UUID
+    kind: str
+    referral: UUID | None
+    urgency: str | None
+    actor: str
+    occurred_at: datetime
+    planned_at: datetime
+    opened_at: datetime | None
+    title: str
+    text: str
+    action: str
+
+
+class Inbox(BaseModel):
+    """A page of an inbox, newest first; ``next`` is the ``after`` of the next page, null on the last."""
+
+    institution: str
+    unread: int
+    alerts: list[Item]
+    next: int | None = None
+
+
+class Opened(BaseModel):
+    """When the alert was first opened."""
+
+    alert: UUID
+    opened_at: datetime
+
+
+class ReceiptView(BaseModel):
+    """One thing that happened to an alert."""
+
+    status: str
+    attempt: int
+    code: int | None
+    problem: str | None
+    at: datetime
+
+
+class AlertView(Item):
+    """An alert of any channel with everything that became of it."""
+
+    recipient: str
+    channel: str
+    status: str
+    attempts: int
+    receipts: list[ReceiptView]
+
+
+class Counts(BaseModel):
+    """How many there are: ``alerts`` by channel and status, ``receipts`` by status, and what is not finished.
+
+    ``mail_down_since`` is set while the mail server takes no mail.
+    """
+
+    alerts: dict[str, dict[str, int]]
+    receipts: dict[str, int]
+    jobs: int
+    unpublished: int
+    unreadable: int
+    mail_down_since: datetime | None
+
+
+def build(
+    pool: asyncpg.Pool, missing: web.Missing, members: Members, mail_down_since: Callable[[], datetime | None]
+) -> FastAPI:
+    """The service's HTTP interface on a pool of its own database role."""
+    app = web.api("Ruta notifications", missing)
+
+    @app.get("/v1/inbox/{institution}")
+    async def inbox(
+        institution: str,
+        after: Annotated[int | None, Query(ge=1)] = None,
+        limit: Annotated[int, Query(ge=1, le=500)] = 50,
+        unread: bool = False,
+    ) -> Inbox:
+        """A page of an institution's inbox; 404 for an institution that the directory does not know."""
+        known = members()
+        if institution not in known:
+            raise HTTPException(404, "no such institution")
+        rows = await pool.fetch(_SQL["inbox"], institution, after, unread, limit)
+        return Inbox(
+            institution=institution,
+            unread=await pool.fetchval(_SQL["unread"], institution),
+            alerts=[Item(**_item(row, known)) for row in rows],
+            next=rows[-1]["position"] if len(rows) == limit else None,
+        )
+
+    @app.post("/v1/inbox/{institution}/{alert}/read")
+    async def read(institution: str, alert: UUID) -> Opened:
+        """Say that somebody of the institution has opened an alert. Saying it again changes nothing."""
+        now = clock.now()
+        async with pool.acquire() as connection, connection.transaction():
+            if await connection.fetchval(_SQL["open"], institution, alert, now):
+                await receipts.append(connection, [receipts.Entry(alert, ReceiptStatus.OPENED, now)])
+            opened_at = await connection.fetchval(_SQL["opened_at"], institution, alert)
+        if opened_at is None:
+            raise HTTPException(404, "no such alert in this inbox")
+        return Opened(alert=alert, opened_at=opened_at)
+
+    @app.get("/v1/alerts")
+    async def alerts(referral: UUID | None = None, fact: UUID | None = None) -> list[AlertView]:
+        """The alerts about a referral or of a fact, oldest first, with their receipts; at most 500."""
+        if referral is None and fact is None:
+            raise HTTPException(422, "name a referral or a fact")
+        rows = await pool.fetch(_SQL["alerts"], referral, fact)
+        became = await pool.fetch(_SQL["receipts"], [row["alert_id"] for row in rows])
+        return [_view(row, members(), became) for row in rows]
+
+    @app.get("/v1/counts")
+    async def counts() -> Counts:
+        """How many alerts and receipts there are, and what is not finished."""
+        by_channel: dict[str, dict[str, int]] = {}
+        for row in await pool.fetch(_SQL["alert_counts"]):
+            by_channel.setdefault(row["channel"], {})[row["status"]] = row["alerts"]
+        by_status = {row["status"]: row["receipts"] for row in await pool.fetch(_SQL["receipt_counts"])}
+        waiting = await pool.fetchrow(_SQL["waiting"])
+        return Counts(alerts=by_channel, receipts=by_status, mail_down_since=mail_down_since(), **waiting)
+
+    return app
+
+
+def _item(row: asyncpg.Record, members: Mapping[str, Institution]) -> dict[str, Any]:
+    alert = restore(row)
+    said = render.notice(alert, members)
+    return {
+        "alert": alert.id,
+        "fact": alert.fact_id,
+        "kind": alert.kind,
+        "referral": alert.referral,
+        "urgency": alert.urgency,
+        "actor": alert.actor,
+        "occurred_at": alert.occurred_at,
+        "planned_at": row["planned_at"],
+        "opened_at": row["opened_at"],
+        "title": said.title,
+        "text": said.text,
+        "action": said.action,
+    }
+
+
+def _view(row: asyncpg.Record, members: Mapping[str, Institution], became: Sequence[asyncpg.Record]) -> AlertView:
+    own = [receipt for receipt in became if receipt["alert_id"] == row["alert_id"]]
+    return AlertView(
+        **_item(row, members),
+        recipient=row["recipient"],
+        channel=row["channel"],
+        status=row["status"],
+        attempts=row["attempts"],
+        receipts=[
+            ReceiptView(status=r["status"], attempt=r["attempt"], code=r["code"], problem=r["problem"], at=r["at"])
+            for r in own
+        ],
+    )

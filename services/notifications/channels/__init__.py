@@ -1,0 +1,1 @@
+"""How a notice leaves Ruta: one module per channel."""

@@ -1,0 +1,124 @@
+"""The texts of notices, in Spanish, and the e-mail that carries one. Pure.
+
+A notice says that something happened, to which referral, and what to do. It never says anything about the person,
+and not the service asked for either: "who asked whom for help with what" would tell about a person's health or the
+violence suffered to everybody who sees an inbox preview.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from contracts.directory import Institution
+from contracts.values import Urgency
+from services.notifications.routing import Alert
+
+CATALOGUE = Path(__file__).parent / "locales" / "es_CO.toml"
+
+COLOMBIA = timezone(timedelta(hours=-5))
+"""The same all the year since 1993; no time-zone database is needed on the machine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What people read. ``action`` is what is expected of them."""
+
+    title: str
+    text: str
+    action: str
+    fields: tuple[str, ...]
+
+
+def notice(alert: Alert, members: Mapping[str, Institution]) -> Notice:
+    """The notice of an alert. Raises KeyError for a kind of fact that the catalogue does not know."""
+    texts = _catalogue()["notice"][alert.kind]
+    given = {
+        "actor": name(alert.actor, members),
+        "verb": alert.verb or "",
+        "reason": alert.reason or "",
+        "event": alert.event or "",
+        "offset": alert.record_offset if alert.record_offset is not None else "",
+    }
+    return Notice(texts["title"], texts["text"].format_map(given), texts["action"], tuple(_fields(alert)))
+
+
+def mail(alert: Alert, planned_at: datetime, members: Mapping[str, Institution], sender: str, to: str) -> EmailMessage:
+    """The e-mail of an alert: the same bytes at every attempt, so that a repeated mail is recognised as one.
+
+    Raises ValueError where an address or a text would break out of its header.
+    """
+    said, texts = notice(alert, members), _catalogue()["mail"]
+    short = short_reference(alert.referral) if alert.referral else ""
+    subject = texts["subject"] if alert.urgency else texts["subject_without_urgency"]
+    message = EmailMessage(policy=SMTP)
+    message["From"] = sender
+    message["To"] = to
+    message["Subject"] = subject.format(urgency=alert.urgency, title=said.title, short=short).strip()
+    message["Date"] = format_datetime(planned_at.astimezone(COLOMBIA))
+    message["Message-ID"] = f"<{alert.id}@{sender.rpartition('@')[2]}>"
+    # RFC 3834: no vacation notice answers it.
+    message["Auto-Submitted"] = "auto-generated"
+    message["Content-Language"] = "es-CO"
+    if alert.urgency in (Urgency.U0, Urgency.U1):
+        message["Importance"] = "high"
+    body = texts["body"].format(
+        title=said.title,
+        recipient=name(alert.recipient, members),
+        text=said.text,
+        facts="\n".join(said.fields),
+        action=said.action,
+        alert=alert.id,
+    )
+    message.set_content(body, cte="quoted-printable")
+    return message
+
+
+def name(code: str, members: Mapping[str, Institution]) -> str:
+    """An institution's name on one line; its code while the directory does not know it."""
+    return " ".join(members[code].name.split()) if code in members else code
+
+
+def short_reference(referral: UUID) -> str:
+    """The first eight hexadecimal digits: enough to find it again, and to read out over the telephone."""
+    return referral.hex[:8]
+
+
+def moment(at: datetime) -> str:
+    """A time as it is written in Colombia: ``24 de noviembre de 2026, 10:05 a. m.``. Raises ValueError if naive."""
+    if at.tzinfo is None:
+        raise ValueError("a moment needs its offset")
+    local, texts = at.astimezone(UTC).astimezone(COLOMBIA), _catalogue()["moment"]
+    return str(
+        texts["pattern"].format(
+            day=local.day,
+            month=texts["months"][local.month - 1],
+            year=local.year,
+            hour=local.hour % 12 or 12,
+            minute=local.minute,
+            half=texts["halves"][local.hour // 12],
+        )
+    )
+
+
+def _fields(alert: Alert) -> list[str]:
+    labels, urgencies = _catalogue()["field"], _catalogue()["urgency"]
+    lines = []
+    if alert.referral is not None:
+        lines.append(labels["referral"].format(short=short_reference(alert.referral), full=alert.referral))
+    if alert.urgency is not None:
+        lines.append(labels["urgency"].format(code=alert.urgency, name=urgencies[alert.urgency]))
+    lines.append(labels["occurred"].format(moment=moment(alert.occurred_at)))
+    return lines
+
+
+@cache
+def _catalogue() -> dict[str, Any]:
+    return tomllib.loads(CATALOGUE.read_text("utf-8"))

@@ -1,0 +1,143 @@
+"""Who is told of a fact, and how. Pure: a function of the fact and the directory, so anybody can recompute it.
+
+Decisions are told to the party that waits for them; failures of a declaration go to the inbox of whoever owns the
+topic, never by e-mail: nothing fails in silence, and a flood of garbage cannot become a flood of mail.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from types import MappingProxyType
+from uuid import UUID
+
+from contracts import directory, topics
+from contracts.directory import Institution
+from contracts.facts import Applied, Fact, QuarantinedFact, RefusedFact, RequestedFact, name_id
+from contracts.receipts import AlertChannel
+from contracts.values import Problem, Refusal, Urgency, Verb
+
+ALERT_NAMESPACE = UUID("0b7c1f2e-3f53-5c0c-9a0a-6a4f0a7b9d52")
+"""UUIDv5 namespace of alert ids; fixed for ever, one alert per (fact, recipient, channel) rests on it."""
+
+
+class Told(Enum):
+    """The institution that a fact is told to, by its part in it."""
+
+    RECIPIENT = "recipient"
+    SENDER = "sender"
+    OWNER = "owner"
+    NOBODY = "nobody"
+
+
+TOLD: Mapping[str, Told] = MappingProxyType(
+    {
+        "requested": Told.RECIPIENT,
+        "withdrawn": Told.RECIPIENT,
+        "closed": Told.RECIPIENT,
+        "received": Told.SENDER,
+        "accepted": Told.SENDER,
+        "started": Told.SENDER,
+        "completed": Told.SENDER,
+        "rejected": Told.SENDER,
+        "returned": Told.SENDER,
+        "refused": Told.OWNER,
+        "conflict": Told.OWNER,
+        "quarantined": Told.OWNER,
+        # The first answer stands and was told then.
+        "duplicate": Told.NOBODY,
+    }
+)
+"""Every kind of fact, and who is told of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """A duty to tell ``recipient`` of a fact. Codes, ids and times only: nothing here can name a person.
+
+    ``urgency`` is known here for requests only; the store completes it for later facts of the same referral.
+    ``actor`` is the institution whose record caused the fact. ``reason``, ``verb``, ``event`` and
+    ``record_offset`` say what to mend and are set for refusals, conflicts and quarantine only.
+    """
+
+    id: UUID
+    fact_id: UUID
+    recipient: str
+    channel: AlertChannel
+    kind: str
+    referral: UUID | None
+    urgency: Urgency | None
+    actor: str
+    occurred_at: datetime
+    reason: Refusal | Problem | None = None
+    verb: Verb | None = None
+    event: UUID | None = None
+    record_offset: int | None = None
+
+
+def plan(fact: Fact, members: Mapping[str, Institution]) -> tuple[Alert, ...]:
+    """The alerts a fact causes: none, the inbox, or the inbox and an e-mail."""
+    recipient = _recipient(fact)
+    # The desk is a set of pages, not an institution: they show the answer themselves. And nobody needs a notice
+    # of what it has just done itself.
+    if recipient is None or recipient == topics.DESK:
+        return ()
+    if isinstance(fact.data, Applied) and recipient == fact.data.cause.owner:
+        return ()
+    return tuple(_alert(fact, recipient, channel) for channel in _channels(fact, recipient, members))
+
+
+def alert_id(fact: UUID, recipient: str, channel: AlertChannel) -> UUID:
+    """The id of the one alert that tells this recipient of this fact through this channel."""
+    return name_id(ALERT_NAMESPACE, f"{fact}/{recipient}/{channel}")
+
+
+def mailbox(institution: Institution | None) -> str | None:
+    """Where e-mail for an institution goes: its first contact point by e-mail; None when it has none."""
+    contacts = institution.contacts if institution else ()
+    return next((c.address for c in contacts if c.channel is directory.Channel.EMAIL), None)
+
+
+def _recipient(fact: Fact) -> str | None:
+    match TOLD[fact.data.kind]:
+        case Told.RECIPIENT:
+            assert isinstance(fact.data, Applied)
+            return fact.data.recipient
+        case Told.SENDER:
+            assert isinstance(fact.data, Applied)
+            return fact.data.sender
+        case Told.OWNER:
+            return fact.data.cause.owner
+        case Told.NOBODY:
+            return None
+
+
+def _channels(fact: Fact, recipient: str, members: Mapping[str, Institution]) -> tuple[AlertChannel, ...]:
+    if not isinstance(fact.data, Applied):
+        return (AlertChannel.INBOX,)
+    # An institution that this directory does not know yet gets its e-mail as soon as it does: the address is
+    # looked up when the mail is sent.
+    if recipient in members and mailbox(members[recipient]) is None:
+        return (AlertChannel.INBOX,)
+    return (AlertChannel.INBOX, AlertChannel.EMAIL)
+
+
+def _alert(fact: Fact, recipient: str, channel: AlertChannel) -> Alert:
+    data = fact.data
+    failed = not isinstance(data, Applied)
+    reason = data.reason if isinstance(data, RefusedFact) else None
+    return Alert(
+        id=alert_id(fact.id, recipient, channel),
+        fact_id=fact.id,
+        recipient=recipient,
+        channel=channel,
+        kind=data.kind,
+        referral=fact.referral,
+        urgency=data.details.urgency if isinstance(data, RequestedFact) else None,
+        actor=data.cause.owner,
+        occurred_at=data.received_at,
+        reason=data.problem if isinstance(data, QuarantinedFact) else reason,
+        verb=data.verb if isinstance(data, RefusedFact) else None,
+        event=data.cause.event if failed else None,
+        record_offset=data.cause.offset if failed else None,
+    )

@@ -1,0 +1,51 @@
+-- inbox --
+-- A page of an institution's inbox, newest first, behind the position $2.
+select position, alert_id, fact_id, recipient, channel, kind, referral, urgency, actor, occurred_at, reason, verb,
+       event_id, record_offset, planned_at, status, attempts, opened_at
+  from alert
+ where recipient = $1
+   and channel = 'inbox'
+   and ($2::bigint is null or position < $2)
+   and (not $3::boolean or opened_at is null)
+ order by position desc
+ limit $4;
+
+-- unread --
+select count(*) from alert where recipient = $1 and channel = 'inbox' and opened_at is null;
+
+-- open --
+update alert
+   set status = 'opened', opened_at = $3
+ where alert_id = $2 and recipient = $1 and channel = 'inbox' and opened_at is null
+returning alert_id;
+
+-- opened_at --
+select opened_at from alert where alert_id = $2 and recipient = $1 and channel = 'inbox';
+
+-- alerts --
+-- The alerts about a referral or of a fact, in the order in which they were planned.
+select position, alert_id, fact_id, recipient, channel, kind, referral, urgency, actor, occurred_at, reason, verb,
+       event_id, record_offset, planned_at, status, attempts, opened_at
+  from alert
+ where ($1::uuid is null or referral = $1)
+   and ($2::uuid is null or fact_id = $2)
+ order by position
+ limit 500;
+
+-- receipts --
+select alert_id, status, attempt, code, problem, at
+  from receipt
+ where alert_id = any($1::uuid[])
+ order by position;
+
+-- alert_counts --
+select channel, status, count(*) as alerts from alert group by channel, status;
+
+-- receipt_counts --
+select status, count(*) as receipts from receipt group by status;
+
+-- waiting --
+-- What is not finished: jobs in the queue, receipts not published yet, records that could not be read.
+select (select count(*) from pgqueuer.pgqueuer) as jobs,
+       (select coalesce(max(position), 0) from receipt) - (select position from relay_cursor) as unpublished,
+       (select count(*) from unreadable) as unreadable;

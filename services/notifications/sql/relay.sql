@@ -1,0 +1,17 @@
+-- relay_lock --
+select pg_try_advisory_lock(7205759403792793858);
+
+-- relay_cursor --
+select position from relay_cursor;
+
+-- relay_read --
+select r.position, r.alert_id, r.status, r.attempt, r.code, r.problem, r.at,
+       a.fact_id, a.referral, a.recipient, a.channel
+  from receipt as r
+  join alert as a using (alert_id)
+ where r.position > $1
+ order by r.position
+ limit $2;
+
+-- relay_advance --
+update relay_cursor set position = $2 where position = $1;

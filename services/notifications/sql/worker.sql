@@ -1,0 +1,17 @@
+-- letters --
+select alert_id, fact_id, recipient, channel, kind, referral, urgency, actor, occurred_at, reason, verb, event_id,
+       record_offset, planned_at, attempts
+  from alert
+ where alert_id = any($1::uuid[]);
+
+-- settle --
+-- An alert ends once: of two workers that hold the same mail, the one that comes after the end changes nothing.
+update alert as stored
+   set status = after.status, attempts = stored.attempts + 1
+  from unnest($1::uuid[], $2::text[]) as after (alert_id, status)
+ where stored.alert_id = after.alert_id
+   and stored.status in ('planned', 'failed')
+returning stored.alert_id, stored.attempts;
+
+-- forget_job_log --
+delete from pgqueuer.pgqueuer_log where created < now() - $1::interval;

@@ -1,0 +1,102 @@
+"""The transaction of a batch of facts: alerts that are new, their jobs, the receipts of what lies in the inbox."""
+
+import logging
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from uuid import UUID
+
+import asyncpg
+
+from contracts import facts
+from contracts.directory import Institution
+from contracts.envelope import Flaw
+from contracts.facts import Fact
+from contracts.receipts import AlertChannel, ReceiptStatus
+from contracts.values import Problem, Urgency
+from services.notifications import jobs, receipts
+from services.notifications.routing import TOLD, Alert, Told, plan
+from services.runtime import clock, sql
+from services.runtime.intake import Located
+
+log = logging.getLogger("ruta.notifications")
+_SQL = sql.load(Path(__file__).parent / "sql" / "intake.sql")
+
+
+async def apply(
+    connection: asyncpg.Connection,
+    batch: Sequence[Located],
+    refused_by_storage: bool,
+    members: Mapping[str, Institution],
+) -> None:
+    """Take a batch of facts inside the caller's transaction."""
+    planned: list[Alert] = []
+    unreadable: list[tuple[Located, Flaw]] = []
+    for located in batch:
+        fact = Flaw(Problem.STORAGE_REFUSED) if refused_by_storage else read(located)
+        if isinstance(fact, Flaw):
+            unreadable.append((located, fact))
+        else:
+            planned.extend(plan(fact, members))
+    await _remember(connection, unreadable)
+    new = await _insert(connection, planned)
+    await jobs.enqueue(connection, [alert for alert in new if alert.channel is AlertChannel.EMAIL])
+    now = clock.now()
+    delivered = [alert for alert in new if alert.channel is AlertChannel.INBOX]
+    await receipts.append(connection, [receipts.Entry(a.id, ReceiptStatus.DELIVERED, now) for a in delivered])
+    kinds = dict(Counter(alert.kind for alert in new))
+    log.info("batch", extra={"records": len(batch), "outcomes": kinds | {"unreadable": len(unreadable)}})
+
+
+def read(located: Located) -> Fact | Flaw:
+    """The fact of a record. Total: an error of ours is a Flaw too, so that one record never stops all alerts."""
+    try:
+        return facts.decode(located.record.headers, located.record.value)
+    except Exception:
+        return Flaw(Problem.INTERNAL_ERROR)
+
+
+async def _insert(connection: asyncpg.Connection, planned: Sequence[Alert]) -> list[Alert]:
+    if not planned:
+        return []
+    planned = await _with_urgency(connection, planned)
+    rows = [
+        (a.id, a.fact_id, a.recipient, a.channel, a.kind, a.referral, a.urgency, a.actor, a.occurred_at, a.reason,
+         a.verb, a.event, a.record_offset)
+        for a in planned
+    ]  # fmt: skip
+    inserted = await connection.fetch(_SQL["plan"], *map(list, zip(*rows, strict=True)))
+    new = {row["alert_id"] for row in inserted}
+    return [alert for alert in {a.id: a for a in planned}.values() if alert.id in new]
+
+
+async def _with_urgency(connection: asyncpg.Connection, planned: Sequence[Alert]) -> list[Alert]:
+    # A referral's facts are in one partition and in order, so its request is behind us or in this batch.
+    known: dict[UUID | None, Urgency] = {a.referral: a.urgency for a in planned if a.urgency is not None}
+    asked = {a.referral for a in planned if _about_party(a)} - known.keys()
+    if asked:
+        rows = await connection.fetch(_SQL["known_urgencies"], list(asked))
+        known |= {row["referral"]: Urgency(row["urgency"]) for row in rows}
+    return [replace(a, urgency=known.get(a.referral)) if _about_party(a) else a for a in planned]
+
+
+def _about_party(alert: Alert) -> bool:
+    # Who declared something of a referral that is not theirs learns nothing of it, not even its urgency.
+    return alert.referral is not None and TOLD[alert.kind] is not Told.OWNER
+
+
+async def _remember(connection: asyncpg.Connection, unreadable: Sequence[tuple[Located, Flaw]]) -> None:
+    for located, flaw in unreadable:
+        record = located.record
+        log.error(
+            "a fact could not be read",
+            extra={"topic": record.topic, "partition": record.partition, "offset": record.offset,
+                   "reason": str(flaw.problem)},
+        )  # fmt: skip
+    rows = [
+        (one.cluster, one.topic_id, one.record.partition, one.record.offset, one.record.topic, flaw.problem)
+        for one, flaw in unreadable
+    ]
+    if rows:
+        await connection.execute(_SQL["unreadable"], *map(list, zip(*rows, strict=True)))
