@@ -1,0 +1,112 @@
+"""`ruta show`, `ruta refold`, `ruta quarantine list`: what is known about a referral, and whether it holds."""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+import httpx
+from rich.console import Console
+from rich.table import Table
+
+from deploy.embedded.errors import StackError
+from deploy.running import operator, running_stack
+from services.referrals.refold import refold
+
+
+def show(referral: str) -> None:
+    """Print a referral's timeline with facts, alerts and leaf indexes. Raises StackError when it is unknown."""
+    _, running = running_stack()
+    try:
+        id = UUID(referral)  # noqa: A001
+    except ValueError:
+        raise StackError("A referral is named by its UUID, such as 0198c0de-0000-7000-8000-000000000000.") from None
+    with httpx.Client(timeout=10) as client:
+        timeline = _get(client, f"{running['http']['referrals']}/v1/referrals/{id}", "the referral service")
+        if timeline is None:
+            raise StackError(f"There is no referral {id}.")
+        alerts = _get(client, f"{running['http']['notifications']}/v1/alerts?referral={id}", "notifications")
+        leaves = _get(client, f"{running['http']['audit']}/v1/entries?referral={id}", "the audit log")
+    _print(timeline, _grouped(alerts, "alerts"), _grouped(leaves, "entries"))
+
+
+def _get(client: httpx.Client, url: str, who: str) -> dict[str, Any] | None:
+    try:
+        answer = client.get(url)
+    except httpx.TransportError as error:
+        raise StackError(f"{who} does not answer ({type(error).__name__}); is it running? See its log.") from error
+    if answer.status_code == 404:
+        return None
+    if answer.is_error:
+        raise StackError(f"{who} answers {answer.status_code}; see its log.")
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def _grouped(answer: Mapping[str, Any] | None, name: str) -> dict[str, list[dict[str, Any]]]:
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for one in (answer or {}).get(name, []):
+        groups.setdefault(str(one.get("fact")), []).append(one)
+    return groups
+
+
+def _print(timeline: dict[str, Any], alerts: Mapping[str, Any], leaves: Mapping[str, Any]) -> None:
+    console = Console()
+    console.print(
+        f"[bold]{timeline['referral']}[/]  {timeline['state']}  version {timeline['version']}\n"
+        f"{timeline['sender']} → {timeline['recipient']}  {timeline['service']}  {timeline['urgency']}"
+    )
+    table = Table("received (UTC)", "fact", "by", "outcome", "alerts", "leaves", box=None, pad_edge=False)
+    for fact in timeline["facts"]:
+        told = [f"{a['recipient']} {a['channel']} {a['status']}" for a in alerts.get(fact["fact"], [])]
+        indexes = [str(leaf["index"]) for leaf in leaves.get(fact["fact"], [])]
+        reason = fact["data"].get("reason", "")
+        table.add_row(
+            fact["received_at"][:23].replace("T", " "),
+            fact["kind"],
+            fact["owner"],
+            f"{fact['outcome']} {reason}".strip(),
+            "\n".join(told),
+            ", ".join(indexes),
+        )
+    console.print(table)
+
+
+def compare() -> int:
+    """`ruta refold`: 0 when every stored state is the fold of its facts, 1 with the differences otherwise."""
+    return asyncio.run(_compare())
+
+
+async def _compare() -> int:
+    async with operator("referrals") as connection:
+        result = await refold(connection)
+    for difference in result.differences:
+        print(f"{difference.referral}: {difference.what}")
+    verdict = f"{len(result.differences)} differ" if result.differences else "all equal their stored state"
+    print(f"{result.facts} facts folded into {result.referrals} referrals: {verdict}")
+    return 1 if result.differences else 0
+
+
+def quarantine() -> None:
+    """`ruta quarantine list`: the records that could not be read, with coordinates and what to mend."""
+    asyncio.run(_quarantine())
+
+
+async def _quarantine() -> None:
+    table = Table("received (UTC)", "topic", "offset", "problem", "detail", box=None, pad_edge=False)
+    async with operator("referrals") as connection:
+        rows = await connection.fetch(
+            "select received_at, value from fact where outcome = 'quarantined' order by position desc limit 500"
+        )
+    for row in reversed(rows):
+        fact = json.loads(row["value"])
+        cause = fact["cause"]
+        table.add_row(
+            f"{row['received_at']:%Y-%m-%d %H:%M:%S}",
+            cause["topic"],
+            str(cause["offset"]),
+            fact["problem"],
+            fact.get("detail", ""),
+        )
+    Console().print(table if rows else "nothing is quarantined")

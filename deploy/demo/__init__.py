@@ -1,0 +1,1 @@
+"""Institutions that publish realistic flows: for demonstrations, and as the main job that can be checked."""

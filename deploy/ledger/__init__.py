@@ -1,0 +1,1 @@
+"""One ledger over everything: what was published is what was decided, told and logged, each exactly once."""

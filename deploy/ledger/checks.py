@@ -1,0 +1,136 @@
+"""The invariants, each a function that names what does not fit. Pure, over what was read from each part."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from contracts import topics
+from contracts.directory import Institution
+from contracts.facts import Applied, Fact
+from deploy.ledger.kafka import Seen
+from services.notifications.routing import plan
+
+Place = tuple[str, int, int]
+"""Topic, partition, offset."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFact:
+    """A row of the referral service's facts."""
+
+    fact_id: UUID
+    outcome: str
+    owner: str
+    place: Place
+    digest: bytes
+    referral: UUID | None
+    version: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredAlert:
+    """A row of the notification service's alerts with what its last receipt says."""
+
+    alert_id: UUID
+    fact_id: UUID
+    recipient: str
+    channel: str
+    status: str
+
+
+def offsets(seen: Sequence[Seen]) -> Iterable[str]:
+    """Offsets of every partition are contiguous from zero: nothing was lost or deleted before it was read."""
+    by_partition: dict[tuple[str, int], list[int]] = defaultdict(list)
+    for one in seen:
+        by_partition[one.topic, one.partition].append(one.offset)
+    for (topic, partition), found in by_partition.items():
+        if found != list(range(len(found))):
+            yield f"{topic}-{partition}: offsets are not contiguous from 0"
+
+
+def one_outcome_each(seen: Sequence[Seen], stored: Sequence[StoredFact]) -> Iterable[str]:
+    """Every inbound record has one outcome with its digest, and no outcome is without its record."""
+    records = {(s.topic, s.partition, s.offset): s for s in seen if topics.owner(s.topic)}
+    answered = Counter(fact.place for fact in stored)
+    digests = {fact.place: fact.digest for fact in stored}
+    for place, record in records.items():
+        if answered[place] != 1:
+            yield f"{_at(place)} has {answered[place]} outcomes"
+        elif digests[place] != record.digest:
+            yield f"{_at(place)}: its outcome was decided on other bytes"
+    for place in answered.keys() - records.keys():
+        yield f"{_at(place)} has an outcome but there is no such record"
+
+
+def versions(stored: Sequence[StoredFact], current: Mapping[UUID, int]) -> Iterable[str]:
+    """A referral's versions count its applied declarations without holes, and the state is at the last one."""
+    applied: dict[UUID, list[int]] = defaultdict(list)
+    for fact in stored:
+        if fact.referral is not None and fact.version is not None:
+            applied[fact.referral].append(fact.version)
+    for referral in applied.keys() | current.keys():
+        found = applied.get(referral, [])
+        if found != list(range(1, len(found) + 1)):
+            yield f"referral {referral}: its facts have the versions {found[:20]}"
+        elif current.get(referral) != len(found):
+            yield f"referral {referral}: state at version {current.get(referral)}, facts at {len(found)}"
+
+
+def published_facts(seen: Sequence[Seen], stored: Sequence[StoredFact]) -> Iterable[str]:
+    """Every stored fact was published, nothing else was, and a referral's versions appear in order."""
+    published = [one.fact for one in seen if one.topic == topics.FACTS and one.fact]
+    unreadable = sum(1 for one in seen if one.topic == topics.FACTS and one.fact is None)
+    if unreadable:
+        yield f"{unreadable} records of {topics.FACTS} cannot be read"
+    known = {fact.fact_id for fact in stored}
+    told = {fact.id for fact in published}
+    yield from (f"fact {id} is stored but was not published" for id in known - told)  # noqa: A001
+    yield from (f"fact {id} was published but is not stored" for id in told - known)  # noqa: A001
+    last: dict[UUID, int] = {}
+    for fact in published:
+        if isinstance(fact.data, Applied) and fact.referral is not None:
+            before = last.get(fact.referral, 0)
+            # A crash may repeat a batch; what may not happen is a version that was never preceded.
+            if fact.data.version > before + 1:
+                yield f"referral {fact.referral}: version {fact.data.version} was published after {before}"
+            last[fact.referral] = max(before, fact.data.version)
+
+
+def alerts(
+    seen: Sequence[Seen], stored: Sequence[StoredAlert], members: Mapping[str, Institution], mailed: Counter[str]
+) -> Iterable[str]:
+    """Alerts are exactly the plan recomputed from the facts; every e-mail arrived, under its alert's id."""
+    distinct: dict[UUID, Fact] = {one.fact.id: one.fact for one in seen if one.topic == topics.FACTS and one.fact}
+    planned = {
+        (alert.fact_id, alert.recipient, str(alert.channel))
+        for fact in distinct.values()
+        for alert in plan(fact, members)
+    }
+    found = Counter((alert.fact_id, alert.recipient, alert.channel) for alert in stored)
+    yield from (f"fact {f}: {to} was not alerted through {by}" for f, to, by in planned - found.keys())
+    yield from (f"fact {f}: {to} was alerted through {by} for no reason" for f, to, by in found.keys() - planned)
+    yield from (f"fact {f}: {to} was alerted {n} times through {by}" for (f, to, by), n in found.items() if n > 1)
+    wanted = {str(alert.alert_id) for alert in stored if alert.channel == "email"}
+    yield from (f"e-mail {id} never arrived" for id in wanted - mailed.keys())  # noqa: A001
+    yield from (f"e-mail {id} belongs to no alert" for id in mailed.keys() - wanted)  # noqa: A001
+    yield from (
+        f"alert {alert.alert_id} to {alert.recipient} is still {alert.status}"
+        for alert in stored
+        if alert.status in ("planned", "failed")
+    )
+
+
+def leaves(seen: Sequence[Seen], logged: Counter[Place]) -> Iterable[str]:
+    """Every record of the logged topics has one leaf, and no leaf is without its record."""
+    records = {(s.topic, s.partition, s.offset) for s in seen}
+    for place in records | logged.keys():
+        count = logged[place]
+        if place not in records:
+            yield f"{_at(place)} has a leaf but there is no such record"
+        elif count != 1:
+            yield f"{_at(place)} has {count} leaves"
+
+
+def _at(place: Place) -> str:
+    return f"{place[0]}-{place[1]} offset {place[2]}"

@@ -1,0 +1,126 @@
+"""What `ruta up` shows while it runs: processes, addresses, live counts, the latest alerts."""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import asyncpg
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from deploy.embedded.stack import Stack
+from deploy.embedded.supervisor import Phase, Status
+from deploy.provision_database import DATABASE
+from services.runtime import sql
+
+_SQL = sql.load(Path(__file__).parent / "sql" / "operator.sql")
+_BOGOTA = ZoneInfo("America/Bogota")
+_LATEST = 6
+_EVERY = 1.0  # seconds between two looks
+_LINE_EVERY = 30.0  # seconds between two lines where there is no terminal
+
+
+async def show(stack: Stack) -> None:
+    """Draw until cancelled: a live screen in a terminal, a line now and then elsewhere."""
+    console = Console()
+    if console.is_terminal:
+        with Live(console=console, auto_refresh=False, transient=True) as live:
+            await _every(stack, _EVERY, lambda *seen: live.update(draw(stack, *seen), refresh=True))
+    else:
+        await _every(stack, _LINE_EVERY, lambda counts, _: print(line(counts, stack.statuses()), flush=True))
+
+
+async def _every(stack: Stack, seconds: float, use: Callable[[Mapping[str, Any], Sequence[Any]], None]) -> None:
+    connection: asyncpg.Connection | None = None
+    counts: Mapping[str, Any] = {}
+    latest: Sequence[Any] = ()
+    while True:
+        try:
+            connection = connection or await _connect(stack)
+            counts = await connection.fetchrow(_SQL["counts"]) or {}
+            latest = await connection.fetch(_SQL["latest_alerts"], _LATEST)
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            connection = None  # PostgreSQL is being restarted: the last figures stay on the screen
+        use(counts, latest)
+        await asyncio.sleep(seconds)
+
+
+async def _connect(stack: Stack) -> asyncpg.Connection:
+    return await asyncpg.connect(
+        host=stack.addresses.database_host,
+        port=stack.addresses.database_port,
+        database=DATABASE,
+        user="ruta_operator",
+        password=stack.state.secret("database/ruta_operator"),
+        timeout=5,
+        command_timeout=5,
+    )
+
+
+def draw(stack: Stack, counts: Mapping[str, Any], latest: Sequence[Any]) -> RenderableType:
+    """The whole screen."""
+    return Group(_processes(stack), Text(), _figures(counts), Text(), _alerts(latest), Text(), _footer(stack))
+
+
+def line(counts: Mapping[str, Any], statuses: Sequence[Status]) -> str:
+    """The figures in one line, for logs; names what is not running."""
+    ill = [f"{s.name} {s.phase}" for s in statuses if s.phase is not Phase.RUNNING]
+    figures = ", ".join(f"{counts[name]} {name.replace('_', ' ')}" for name in _FIGURES if name in counts)
+    return f"{datetime.now(UTC):%H:%M:%S} {figures or 'waiting for PostgreSQL'}{'; ' + ', '.join(ill) if ill else ''}"
+
+
+_FIGURES = ("referrals", "open_referrals", "decided", "applied", "refused", "duplicates", "conflicts",
+            "quarantined", "alerts", "mails", "leaves")  # fmt: skip
+
+
+def _processes(stack: Stack) -> Table:
+    where = {
+        "kafka": stack.addresses.kafka,
+        "postgres": f"{stack.addresses.database_host}:{stack.addresses.database_port}",
+        "mail": f"smtp {stack.addresses.smtp_host}:{stack.addresses.smtp_port}",
+        **stack.addresses.http,
+    }
+    table = Table("process", "state", "address", "up", "restarts", box=None, pad_edge=False, header_style="dim")
+    for status in stack.statuses():
+        good = status.phase is Phase.RUNNING
+        table.add_row(
+            status.name,
+            Text(status.phase, style="green" if good else "bold yellow"),
+            where.get(status.name, ""),
+            f"{int(time.monotonic() - status.since)} s",
+            Text(str(status.restarts), style="bold yellow" if status.restarts else "dim"),
+        )
+    return table
+
+
+def _figures(counts: Mapping[str, Any]) -> Table:
+    table = Table.grid(padding=(0, 2))
+    names = [name for name in _FIGURES if name in counts]
+    table.add_row(*(Text(f"{counts[name]:,}", style="bold") for name in names))
+    table.add_row(*(Text(name.replace("_", " "), style="dim") for name in names))
+    return table
+
+
+def _alerts(latest: Sequence[Any]) -> Table:
+    table = Table("latest alerts", "told", "what", "by", "urgency", "referral", box=None, pad_edge=False,
+                  header_style="dim")  # fmt: skip
+    for alert in latest:
+        table.add_row(
+            f"{alert['occurred_at'].astimezone(_BOGOTA):%H:%M:%S}",
+            alert["recipient"],
+            alert["kind"],
+            alert["actor"],
+            alert["urgency"] or "",
+            str(alert["referral"] or ""),
+        )
+    return table
+
+
+def _footer(stack: Stack) -> Text:
+    return Text(f"State and logs: {stack.state.root}   ·   Ctrl-C stops everything.", style="dim")
