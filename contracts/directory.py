@@ -87,8 +87,8 @@ class Directory(Model):
     def _unique(self) -> "Directory":
         if len(self.by_code) != len(self.institutions):
             raise ValueError("two institutions have the same code")
-        if self.by_code.keys() & {"desk", "ruta"}:
-            raise ValueError("desk and ruta are reserved codes")
+        if self.by_code.keys() & {"desk", "ruta", "vault"}:
+            raise ValueError("desk, ruta and vault are reserved codes")
         return self
 
     @cached_property

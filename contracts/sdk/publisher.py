@@ -1,0 +1,102 @@
+"""Sends an institution's declarations and tells what became of them."""
+
+import asyncio
+import time
+from contextlib import AsyncExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+from uuid import UUID
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError, TopicAuthorizationFailedError
+
+from contracts import codec, topics
+from contracts.codec import Declaration, Record
+from contracts.envelope import Flaw
+from contracts.facts import Fact
+from contracts.sdk.connection import Connection, started, translated
+from contracts.sdk.errors import NotADeclaration, OutcomeUnknown
+from contracts.sdk.outcomes import Outcomes
+
+
+class Publisher:
+    """One institution's way to declare. Use it as an asynchronous context manager.
+
+    ``user`` is the Kafka user, the institution's code unless given; ``ca_file`` turns TLS on and is required for a
+    broker on another machine. Entering raises UnsafeConnection, NotReachable, LoginRefused or NotPermitted.
+    """
+
+    def __init__(
+        self,
+        institution: str,
+        *,
+        bootstrap: str,
+        password: str,
+        user: str | None = None,
+        ca_file: Path | None = None,
+    ) -> None:
+        self.institution = institution
+        self._connection = Connection(bootstrap, user or institution, password, ca_file)
+        self._outcomes = Outcomes(institution, self._connection)
+        self._closing = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        async with AsyncExitStack() as opened:
+            # Idempotent and acknowledged by all replicas: the client's own retries neither lose nor repeat.
+            # No lingering: a person often waits for the answer; a batch still fills while one is in flight.
+            made = AIOKafkaProducer(**self._connection.options(), enable_idempotence=True, acks="all", linger_ms=0)
+            self._producer = await opened.enter_async_context(started(made))
+            await opened.enter_async_context(self._outcomes)
+            self._closing = opened.pop_all()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._closing.aclose()
+
+    async def send(self, declaration: Declaration, timeout: float = 30) -> UUID:  # noqa: ASYNC109 - part of the error
+        """Send it and return its event id once the cluster has it safely.
+
+        Sending the same declaration again is harmless: its id and bytes are the same, so Ruta takes it once and
+        answers the second copy as a duplicate. Do so after OutcomeUnknown. Raises NotADeclaration (nothing was
+        sent), OutcomeUnknown (perhaps sent) and NotPermitted.
+        """
+        key, headers, value = encode(declaration, self.institution)
+        event_id = declaration.envelope.id
+        self._outcomes.expect(event_id)
+        try:
+            async with asyncio.timeout(timeout):
+                await self._producer.send_and_wait(topics.inbound(self.institution), value, key, headers=headers)
+        except TopicAuthorizationFailedError as error:
+            raise translated(error) from error
+        except (KafkaError, TimeoutError) as error:
+            raise OutcomeUnknown(
+                f"no acknowledgement ({type(error).__name__}): send the same declaration again"
+            ) from error
+        return event_id
+
+    async def outcome(self, event_id: UUID, timeout: float = 30) -> Fact:  # noqa: ASYNC109 - part of the error
+        """What Ruta decided about the declaration: its first fact in our ``out`` topic.
+
+        ``fact.outcome`` is applied, refused, duplicate (``fact.data.first`` answered it before), conflict or
+        quarantined. Works for declarations of an earlier process too. Raises OutcomeUnknown after ``timeout``
+        seconds: then send the SAME declaration again, with its id, and ask again.
+        """
+        return await self._outcomes.wait(event_id, timeout)
+
+
+def encode(declaration: Declaration, institution: str) -> tuple[bytes, list[tuple[str, bytes]], bytes]:
+    """Key, headers and value as they are sent, read back first as Ruta will read them. Raises NotADeclaration."""
+    try:
+        key, headers, value = codec.encode(declaration)
+    except ValueError as error:
+        raise NotADeclaration(f"not supported by this version: {declaration.envelope.verb}") from error
+    now = time.time_ns() // 1_000_000
+    seen = codec.decode(Record(topics.inbound(institution), 0, 0, now, key, tuple(headers), value))
+    if isinstance(seen, Flaw):
+        raise NotADeclaration(f"{seen.problem}: {seen.detail}" if seen.detail else str(seen.problem))
+    if seen.envelope.institution != institution:
+        raise NotADeclaration("source-not-owner: ce_source names another institution")
+    return key, headers, value
