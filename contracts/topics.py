@@ -26,7 +26,9 @@ INBOUND_PATTERN = r"^ruta\.in\.[a-z0-9-]+\.v1$"
 INBOUND_RECORD_BYTES = 2 * 1024 * 1024
 """More than a declaration may have, so that an oversized one arrives and is answered instead of being lost."""
 
-RECORD_BYTES = 128 * 1024
+RECORD_BYTES = 512 * 1024
+"""Kafka applies the limit to a batch of records, so it exceeds the producer's largest batch: below it, a relay with
+a backlog is refused for ever. The records themselves are bounded where they are made."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,7 +98,7 @@ def producer(settings: Settings) -> AIOKafkaProducer:
         enable_idempotence=True,
         acks="all",
         linger_ms=0,
-        max_batch_size=256 * 1024,
+        max_batch_size=topics.RECORD_BYTES // 2,
         max_request_size=topics.INBOUND_RECORD_BYTES,
         request_timeout_ms=15_000,
     )
