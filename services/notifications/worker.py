@@ -107,8 +107,9 @@ class Worker:
         return room if room >= CLAIM_AT_LEAST else 0
 
     async def _claim(self, most: int) -> list[Letter]:
+        self._may_wait = False  # before the claim: an announcement may come while it runs
         claimed = await jobs.claim(self.connection, self._id, most, STALE)
-        self._may_wait = len(claimed) >= most
+        self._may_wait |= len(claimed) >= most
         # A late heartbeat makes our own claim find a job that is still in hand.
         new = {jobs.alert_of(job): job for job in claimed if job.id not in self._held}
         if not new:
@@ -119,7 +120,8 @@ class Worker:
         return letters
 
     async def _attempt(self, letter: Letter) -> None:
-        self._finished.append((letter, await self._send(letter)))
+        result = await self._send(letter)  # not inside the append: the list may be another one afterwards
+        self._finished.append((letter, result))
         self._wake.set()
 
     async def _send(self, letter: Letter) -> Result:
