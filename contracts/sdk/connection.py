@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.conn import create_conn
 from aiokafka.errors import (
     KafkaConnectionError,
     KafkaError,
@@ -25,7 +26,8 @@ Client = TypeVar("Client", AIOKafkaProducer, AIOKafkaConsumer)
 class Connection:
     """Where the cluster is and who logs in. ``ca_file`` turns TLS on; without it only loopback is allowed.
 
-    Raises UnsafeConnection for plaintext to another machine: SCRAM hides the password, but not what is sent.
+    Raises UnsafeConnection for plaintext to another machine (SCRAM hides the password, but not what is sent), and
+    SdkError for addresses of another form.
     """
 
     bootstrap: str
@@ -34,6 +36,8 @@ class Connection:
     ca_file: Path | None = None
 
     def __post_init__(self) -> None:
+        if not all(server.rpartition(":")[2].isdecimal() for server in self.servers):
+            raise SdkError("bootstrap must be host:port, or several of them with commas between")
         if self.ca_file is None and not all(_loopback(server) for server in self.servers):
             raise UnsafeConnection("without ca_file (TLS) only a broker on this machine may be used")
 
@@ -54,13 +58,27 @@ class Connection:
             "sasl_plain_password": self.password,
         }
 
+    async def why_not(self) -> SdkError:
+        """Why no client could start: aiokafka tries every address and keeps the reason to itself."""
+        for host, port in (server.rsplit(":", 1) for server in self.servers):
+            login = {name: value for name, value in self.options().items() if name != "bootstrap_servers"}
+            try:
+                (await create_conn(host.strip("[]"), int(port), request_timeout_ms=10_000, **login)).close()
+            except SaslAuthenticationFailed:
+                return LoginRefused("the broker refuses this user and password")
+            except (OSError, KafkaError, TimeoutError):
+                continue
+        return NotReachable("no broker answers at the bootstrap addresses")
+
 
 @asynccontextmanager
-async def started(client: Client) -> AsyncIterator[Client]:
+async def started(client: Client, connection: Connection) -> AsyncIterator[Client]:
     """A started client, stopped in the end. Raises NotReachable, LoginRefused or NotPermitted."""
     try:
         try:
             await client.start()
+        except KafkaConnectionError:
+            raise await connection.why_not() from None
         except KafkaError as error:
             raise translated(error) from error
         yield client
@@ -70,12 +88,10 @@ async def started(client: Client) -> AsyncIterator[Client]:
 
 def translated(error: KafkaError) -> SdkError:
     """The error of ours that says what to do about a client's error."""
-    if isinstance(error, SaslAuthenticationFailed):
-        return LoginRefused("the broker refuses this user and password")
     if isinstance(error, TopicAuthorizationFailedError):
         return NotPermitted("this user may not use the topic of this institution")
     if isinstance(error, KafkaConnectionError):
-        return NotReachable("no broker lets us in at the bootstrap addresses: is it running, and is the login right?")
+        return NotReachable("the connection to the broker was lost")
     return SdkError(type(error).__name__)
 
 

@@ -82,7 +82,7 @@ class Inbox:
                 enable_auto_commit=False,
                 auto_offset_reset="earliest",
             )
-            self._consumer = await opened.enter_async_context(started(made))
+            self._consumer = await opened.enter_async_context(started(made, self._connection))
             self._closing = opened.pop_all()
         return self
 

@@ -14,7 +14,7 @@ from aiokafka.errors import KafkaError
 from contracts import facts, topics
 from contracts.facts import Fact
 from contracts.sdk.connection import Connection, started, translated
-from contracts.sdk.errors import OutcomeUnknown
+from contracts.sdk.errors import NotPermitted, OutcomeUnknown
 from contracts.sdk.uuid7 import made_at
 
 REMEMBERED = 10_000
@@ -35,7 +35,7 @@ class Outcomes:
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as opened:
-            consumer = await opened.enter_async_context(started(_reader(self._connection)))
+            consumer = await opened.enter_async_context(started(_reader(self._connection), self._connection))
             place = await _assign(consumer, self._institution)
             await consumer.seek_to_end(place)
             # Resolved before anything is sent, or an early answer would lie before the end that is found later.
@@ -84,10 +84,10 @@ class Outcomes:
                 if fact and expected and not expected.done():
                     expected.set_result(fact)
         except KafkaError as error:
-            raise translated(error) from error
+            raise translated(error) from None
 
     async def _look_up(self, event_id: UUID) -> Fact:
-        async with started(_reader(self._connection)) as consumer:
+        async with started(_reader(self._connection), self._connection) as consumer:
             place = await _assign(consumer, self._institution)
             made = made_at(event_id)
             since = made - SKEW if made else datetime.fromtimestamp(0, UTC)
@@ -115,6 +115,9 @@ def _reader(connection: Connection) -> AIOKafkaConsumer:
 
 async def _assign(consumer: AIOKafkaConsumer, institution: str) -> TopicPartition:
     place = TopicPartition(topics.outbound(institution), 0)
+    # The library asks for the position in a topic that it may not see for ever, without a pause.
+    if place.topic not in await consumer.topics():
+        raise NotPermitted(f"this user may not read {place.topic}, or it does not exist")
     consumer.assign([place])
     return place
 

@@ -46,7 +46,7 @@ class Publisher:
             # Idempotent and acknowledged by all replicas: the client's own retries neither lose nor repeat.
             # No lingering: a person often waits for the answer; a batch still fills while one is in flight.
             made = AIOKafkaProducer(**self._connection.options(), enable_idempotence=True, acks="all", linger_ms=0)
-            self._producer = await opened.enter_async_context(started(made))
+            self._producer = await opened.enter_async_context(started(made, self._connection))
             await opened.enter_async_context(self._outcomes)
             self._closing = opened.pop_all()
         return self
