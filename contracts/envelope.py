@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
 
+from contracts import CONTRACT_VERSION
 from contracts.declarations import TYPE_PREFIX
 from contracts.values import AuthType, Problem, Verb
 
@@ -79,11 +80,17 @@ class Envelope:
             "ce_correlationid": str(self.need),
             "ce_authtype": str(self.auth_type),
             "ce_authid": self.auth_id,
+            "ce_dataschema": schema_urn(f"referral.{self.verb}"),
             "content-type": CONTENT_TYPE,
             "ce_causationid": self.causation and str(self.causation),
             "traceparent": self.traceparent,
         }
         return [(name, text.encode()) for name, text in texts.items() if text]
+
+
+def schema_urn(name: str) -> str:
+    """The identifier of a published schema, for instance ``urn:ruta:schema:referral.requested:0.1``."""
+    return f"urn:ruta:schema:{name}:{CONTRACT_VERSION}"
 
 
 def timestamp(moment: datetime) -> str:

@@ -1,0 +1,79 @@
+"""The published JSON Schemas (2020-12), derived from the models. Committed in ``schemas/``, see ``generate``.
+
+They are open where the models are closed: a field that a later version adds is valid under an earlier schema, so
+adding an optional one is a compatible change. Our own services still refuse what they do not know.
+"""
+
+from typing import Any, get_args
+
+from pydantic import BaseModel
+
+from contracts import envelope as ce
+from contracts.declarations import BODIES, TYPE_PREFIX
+from contracts.envelope import schema_urn
+from contracts.facts import AppliedFact, FactData
+from contracts.values import AuthType, Verb
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+_UUID = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
+_INSTITUTION = r"[a-z][a-z0-9]*(-[a-z0-9]+)*"
+
+
+def schemas() -> dict[str, dict[str, Any]]:
+    """All published schemas by name: ``envelope``, ``referral.<verb>`` and ``fact.<kind>``."""
+    return {
+        "envelope": _envelope(),
+        **{f"referral.{verb}": _schema(f"referral.{verb}", model) for verb, model in BODIES.items()},
+        **{f"fact.{kind}": _schema(f"fact.{kind}", model) for kind, model in fact_models().items()},
+    }
+
+
+def fact_models() -> dict[str, type[BaseModel]]:
+    """The model of every kind of fact."""
+    models = [*get_args(AppliedFact), *(model for model in get_args(FactData) if model not in get_args(AppliedFact))]
+    return {model.model_fields["kind"].default: model for model in models}
+
+
+def _schema(name: str, model: type[BaseModel]) -> dict[str, Any]:
+    made = {"$schema": DIALECT, "$id": schema_urn(name), **_opened(model.model_json_schema())}
+    return {**made, "title": name}
+
+
+def _opened(part: Any) -> Any:
+    if isinstance(part, dict):
+        return {
+            name: _opened(value) for name, value in part.items() if (name, value) != ("additionalProperties", False)
+        }
+    return [_opened(value) for value in part] if isinstance(part, list) else part
+
+
+def _envelope() -> dict[str, Any]:
+    texts: dict[str, dict[str, Any]] = {
+        "ce_specversion": {"const": ce.SPECVERSION},
+        "ce_id": {"pattern": _UUID, "description": "UUID of the declaration (version 7 made by the SDK)."},
+        "ce_source": {"pattern": rf"^//{_INSTITUTION}/[A-Za-z0-9._~/-]{{1,64}}$"},
+        "ce_type": {"enum": [f"{TYPE_PREFIX}{verb}.v1" for verb in Verb]},
+        "ce_subject": {"pattern": _UUID, "description": "The referral; also the record key."},
+        "ce_partitionkey": {"pattern": _UUID, "description": "As ce_subject."},
+        "ce_time": {"pattern": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt].+$", "format": "date-time"},
+        "ce_correlationid": {"pattern": _UUID, "description": "The need that the referral is part of."},
+        "ce_authtype": {"enum": [str(kind) for kind in AuthType]},
+        "ce_authid": {"pattern": r"^[A-Za-z0-9._:/-]{1,64}$", "description": "Opaque id, never a name."},
+        "content-type": {"pattern": r"^application/json( *;.*)?$"},
+        "ce_causationid": {"pattern": _UUID, "description": "Id of the event that led to this one."},
+        "ce_dataschema": {"description": "Identifier of the schema of the value."},
+        "traceparent": {"description": "W3C trace context."},
+        "tracestate": {"description": "W3C trace context."},
+    }
+    return {
+        "$schema": DIALECT,
+        "$id": schema_urn("envelope"),
+        "title": "envelope",
+        "description": "Kafka headers of a declaration (CloudEvents 1.0, binary mode), each at most once, in UTF-8.",
+        "type": "object",
+        "properties": {
+            name: {"type": "string", "maxLength": ce.MAX_HEADER_BYTES, **rest} for name, rest in texts.items()
+        },
+        "required": list(ce.REQUIRED),
+    }
