@@ -18,6 +18,7 @@ from typing import Any
 from uuid import UUID
 
 from contracts.directory import Institution
+from contracts.labels import label
 from contracts.values import Urgency
 from services.notifications.routing import Alert
 
@@ -42,12 +43,13 @@ def notice(alert: Alert, members: Mapping[str, Institution]) -> Notice:
     texts = _catalogue()["notice"][alert.kind]
     given = {
         "actor": name(alert.actor, members),
-        "verb": alert.verb or "",
-        "reason": alert.reason or "",
+        "verb": label(alert.verb) if alert.verb else "",
+        "reason": label(alert.reason) if alert.reason else "",
+        "detail": texts["detail"].format(detail=alert.detail) if alert.detail and "detail" in texts else "",
         "event": alert.event or "",
         "offset": alert.record_offset if alert.record_offset is not None else "",
     }
-    return Notice(texts["title"], texts["text"].format_map(given), texts["action"], tuple(_fields(alert)))
+    return Notice(texts["title"], texts["text"].format_map(given).strip(), texts["action"], tuple(_fields(alert)))
 
 
 def mail(alert: Alert, planned_at: datetime, members: Mapping[str, Institution], sender: str, to: str) -> EmailMessage:
@@ -66,7 +68,6 @@ def mail(alert: Alert, planned_at: datetime, members: Mapping[str, Institution],
     message["Message-ID"] = f"<{alert.id}@{sender.rpartition('@')[2]}>"
     # RFC 3834: no vacation notice answers it.
     message["Auto-Submitted"] = "auto-generated"
-    message["Content-Language"] = "es-CO"
     if alert.urgency in (Urgency.U0, Urgency.U1):
         message["Importance"] = "high"
     body = texts["body"].format(
@@ -78,6 +79,7 @@ def mail(alert: Alert, planned_at: datetime, members: Mapping[str, Institution],
         alert=alert.id,
     )
     message.set_content(body, cte="quoted-printable")
+    message["Content-Language"] = "es-CO"
     return message
 
 
@@ -109,12 +111,12 @@ def moment(at: datetime) -> str:
 
 
 def _fields(alert: Alert) -> list[str]:
-    labels, urgencies = _catalogue()["field"], _catalogue()["urgency"]
+    labels = _catalogue()["field"]
     lines = []
     if alert.referral is not None:
         lines.append(labels["referral"].format(short=short_reference(alert.referral), full=alert.referral))
     if alert.urgency is not None:
-        lines.append(labels["urgency"].format(code=alert.urgency, name=urgencies[alert.urgency]))
+        lines.append(labels["urgency"].format(code=alert.urgency, name=label(alert.urgency)))
     lines.append(labels["occurred"].format(moment=moment(alert.occurred_at)))
     return lines
 

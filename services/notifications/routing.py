@@ -56,8 +56,9 @@ class Alert:
     """A duty to tell ``recipient`` of a fact. Codes, ids and times only: nothing here can name a person.
 
     ``urgency`` is known here for requests only; the store completes it for later facts of the same referral.
-    ``actor`` is the institution whose record caused the fact. ``reason``, ``verb``, ``event`` and
-    ``record_offset`` say what to mend and are set for refusals, conflicts and quarantine only.
+    ``actor`` is the institution whose record caused the fact. ``reason``, ``detail`` (the name of
+    a header or field), ``verb``, ``event`` and ``record_offset`` say what to mend and are set for refusals, conflicts
+    and quarantine only.
     """
 
     id: UUID
@@ -70,6 +71,7 @@ class Alert:
     actor: str
     occurred_at: datetime
     reason: Refusal | Problem | None = None
+    detail: str | None = None
     verb: Verb | None = None
     event: UUID | None = None
     record_offset: int | None = None
@@ -137,6 +139,7 @@ def _alert(fact: Fact, recipient: str, channel: AlertChannel) -> Alert:
         actor=data.cause.owner,
         occurred_at=data.received_at,
         reason=data.problem if isinstance(data, QuarantinedFact) else reason,
+        detail=(data.detail or None) if isinstance(data, QuarantinedFact) else None,
         verb=data.verb if isinstance(data, RefusedFact) else None,
         event=data.cause.event if failed else None,
         record_offset=data.cause.offset if failed else None,

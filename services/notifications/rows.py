@@ -20,6 +20,7 @@ def restore(row: asyncpg.Record) -> Alert:
         actor=row["actor"],
         occurred_at=row["occurred_at"],
         reason=row["reason"] and _reason(row["reason"]),
+        detail=row["detail"],
         verb=row["verb"] and Verb(row["verb"]),
         event=row["event_id"],
         record_offset=row["record_offset"],

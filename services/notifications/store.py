@@ -63,7 +63,7 @@ async def _insert(connection: asyncpg.Connection, planned: Sequence[Alert]) -> l
     planned = await _with_urgency(connection, planned)
     rows = [
         (a.id, a.fact_id, a.recipient, a.channel, a.kind, a.referral, a.urgency, a.actor, a.occurred_at, a.reason,
-         a.verb, a.event, a.record_offset)
+         a.detail, a.verb, a.event, a.record_offset)
         for a in planned
     ]  # fmt: skip
     inserted = await connection.fetch(_SQL["plan"], *map(list, zip(*rows, strict=True)))

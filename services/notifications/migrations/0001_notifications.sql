@@ -11,6 +11,8 @@ create table alert (
     actor         text not null,
     occurred_at   timestamptz not null,
     reason        text,
+    -- The name of a header or field of ours, never what stood in it.
+    detail        text check (length(detail) <= 200),
     verb          text,
     event_id      uuid,
     record_offset bigint,

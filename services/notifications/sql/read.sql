@@ -1,6 +1,6 @@
 -- inbox --
 -- A page of an institution's inbox, newest first, behind the position $2.
-select position, alert_id, fact_id, recipient, channel, kind, referral, urgency, actor, occurred_at, reason, verb,
+select position, alert_id, fact_id, recipient, channel, kind, referral, urgency, actor, occurred_at, reason, detail, verb,
        event_id, record_offset, planned_at, status, attempts, opened_at
   from alert
  where recipient = $1
@@ -24,7 +24,7 @@ select opened_at from alert where alert_id = $2 and recipient = $1 and channel =
 
 -- alerts --
 -- The alerts about a referral or of a fact, in the order in which they were planned.
-select position, alert_id, fact_id, recipient, channel, kind, referral, urgency, actor, occurred_at, reason, verb,
+select position, alert_id, fact_id, recipient, channel, kind, referral, urgency, actor, occurred_at, reason, detail, verb,
        event_id, record_offset, planned_at, status, attempts, opened_at
   from alert
  where ($1::uuid is null or referral = $1)

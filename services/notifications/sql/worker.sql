@@ -1,5 +1,5 @@
 -- letters --
-select alert_id, fact_id, recipient, channel, kind, referral, urgency, actor, occurred_at, reason, verb, event_id,
+select alert_id, fact_id, recipient, channel, kind, referral, urgency, actor, occurred_at, reason, detail, verb, event_id,
        record_offset, planned_at, attempts
   from alert
  where alert_id = any($1::uuid[]);
