@@ -27,7 +27,8 @@ async def _run(ports: Ports) -> None:
 
     this = asyncio.current_task()
     assert this is not None
-    for number in (signal.SIGTERM, signal.SIGHUP):  # asyncio.run itself does this for SIGINT
+    # SIGINT too: asyncio.run leaves it alone where a shell started us in the background with SIGINT ignored.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, this.cancel)
     async with Stack(default_root(), ports, report=report) as stack:
         names = [name for name in SERVICES if (CHECKOUT / "services" / name / "__main__.py").exists()]

@@ -107,9 +107,9 @@ def _fetch(context: Any, jar: Jar, folder: Path) -> None:
 
 
 def _download(context: Any, jar: Jar) -> Path:
+    artifact = context.project(jar.group, jar.artifact).at_version(jar.version).artifact()
     for attempt in range(1, _ATTEMPTS + 1):
         try:
-            artifact = context.project(jar.group, jar.artifact).at_version(jar.version).artifact()
             return Path(artifact.resolve())
         except Exception as problem:  # jgo lets requests' errors through and adds RuntimeError of its own
             if attempt == _ATTEMPTS:
@@ -117,6 +117,7 @@ def _download(context: Any, jar: Jar) -> Path:
                     f"Kafka could not be downloaded from Maven Central ({jar.file_name}: "
                     f"{type(problem).__name__}): connect to the internet once, then run this again."
                 ) from problem
+            artifact.cached_path.unlink(missing_ok=True)  # jgo would take half a file for a whole one
             time.sleep(attempt)
     raise AssertionError("unreachable")
 

@@ -10,6 +10,7 @@ Inside, Kafka, PostgreSQL and the mail sink answer, and topics, users, rights, r
 import asyncio
 import shutil
 import sys
+import threading
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, suppress
@@ -197,10 +198,18 @@ class Stack:
         began = time.monotonic()
         folder = jars.cache_folder()
 
-        def progress(done: int, total: int) -> None:
-            self._report("Kafka", f"fetching {done} of {total} files")
+        cancelled = threading.Event()
 
-        paths = await asyncio.to_thread(jars.ensure, folder, jars.locked(), progress)
+        def progress(done: int, total: int) -> None:
+            if cancelled.is_set():  # a thread cannot be cancelled, so it asks
+                raise StackError("Fetching Kafka was interrupted.")
+            if done % 10 == 0 or done == total:
+                self._report("Kafka", f"fetched {done} of {total} files")
+
+        try:
+            paths = await asyncio.to_thread(jars.ensure, folder, jars.locked(), progress)
+        finally:
+            cancelled.set()
         kafka = Kafka(self.state, self.ports.kafka, self.ports.kafka_controller, paths)
         await kafka.prepare()
         await self._bring_up("Kafka", kafka.command(), began)

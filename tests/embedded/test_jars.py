@@ -15,12 +15,17 @@ JAR = jars.Jar("org.example", "thing", "1.0", hashlib.sha256(GOOD).hexdigest())
 
 
 class Repository:
-    """In place of jgo's context: every artifact has the same content, or the network is down."""
+    """In place of jgo's context: every artifact has the same content; the first downloads fail half way."""
 
-    def __init__(self, content: bytes | None) -> None:
+    def __init__(self, content: bytes, failures: int) -> None:
         self.content = content
+        self.failures = failures
         self.downloads = 0
         self.folder = Path()
+
+    @property
+    def cached_path(self) -> Path:
+        return self.folder / "downloaded.jar"
 
     def at(self, folder: Path) -> "Repository":
         self.folder = folder
@@ -31,15 +36,16 @@ class Repository:
 
     def resolve(self) -> Path:
         self.downloads += 1
-        if self.content is None:
-            raise ConnectionError("no route")
-        path = self.folder / "downloaded.jar"
-        path.write_bytes(self.content)
-        return path
+        if self.downloads <= self.failures:
+            self.cached_path.write_bytes(GOOD[:3])
+            raise ConnectionError("cut off")
+        if not self.cached_path.exists():
+            self.cached_path.write_bytes(self.content)
+        return self.cached_path
 
 
-def use(monkeypatch: pytest.MonkeyPatch, content: bytes | None) -> Repository:
-    repository = Repository(content)
+def use(monkeypatch: pytest.MonkeyPatch, content: bytes, failures: int = 0) -> Repository:
+    repository = Repository(content, failures)
     monkeypatch.setattr(jars, "_maven", repository.at)
     monkeypatch.setattr("time.sleep", lambda seconds: None)
     return repository
@@ -69,9 +75,15 @@ def test_a_damaged_file_is_fetched_again(monkeypatch: pytest.MonkeyPatch, tmp_pa
 
 
 def test_no_network_is_one_sentence(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    use(monkeypatch, None)
+    use(monkeypatch, GOOD, failures=99)
     with pytest.raises(StackError, match="connect to the internet"):
         jars.ensure(tmp_path, (JAR,))
+
+
+def test_a_download_that_was_cut_off_is_tried_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    use(monkeypatch, GOOD, failures=1)
+    jars.ensure(tmp_path, (JAR,))
+    assert (tmp_path / JAR.file_name).read_bytes() == GOOD
 
 
 def test_the_lock_file_names_the_broker_and_its_log_bridge() -> None:
