@@ -4,20 +4,21 @@ import asyncio
 import contextlib
 import gc
 import logging
+import os
 import signal
 import sys
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 from services.runtime import logs
 
 log = logging.getLogger("ruta.process")
 
+EXIT_WITHIN = 7.0
+"""Seconds from the end of the work to the end of the process."""
+
 Job = Callable[[], Awaitable[None]]
 Service = Callable[[], contextlib.AbstractAsyncContextManager[list[Job]]]
-
-
-class Stopped(Exception):
-    """A job ended although it should have run for ever."""
 
 
 def run(name: str, service: Service) -> None:
@@ -34,6 +35,13 @@ def run(name: str, service: Service) -> None:
         sys.exit(1)
 
 
+def _leave_by(seconds: float) -> None:
+    """End the process if closing takes longer: a client waiting for a dead peer must not hold the exit."""
+    timer = threading.Timer(seconds, os._exit, [1])
+    timer.daemon = True
+    timer.start()
+
+
 async def _serve(service: Service) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -48,12 +56,13 @@ async def _serve(service: Service) -> None:
             done, _ = await asyncio.wait([*tasks, stopping], return_when=asyncio.FIRST_COMPLETED)
             if stopping not in done:
                 failed = done.pop()
-                failed.result()
-                raise Stopped("a job ended")
+                log.critical("job ended", exc_info=None if failed.cancelled() else failed.exception())
+                raise SystemExit(1)
         finally:
+            _leave_by(EXIT_WITHIN)
             for task in (*tasks, stopping):
                 task.cancel()
-            await asyncio.wait([*tasks, stopping], timeout=5)
+            await asyncio.wait([*tasks, stopping], timeout=2)
     log.info("stopped")
 
 

@@ -1,0 +1,79 @@
+"""`ruta demo`: a throwaway system, realistic flows between all institutions, and the ledger of what happened."""
+
+import asyncio
+import json
+import shutil
+import sys
+import tempfile
+import time
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+
+from contracts.directory import SEED, load
+from deploy.demo.institution import CANARY
+from deploy.demo.play import playing
+from deploy.demo.stories import Story, draw
+from deploy.embedded.errors import StackError
+from deploy.embedded.ports import Ports
+from deploy.embedded.stack import SERVICES, Stack
+from deploy.ledger import ledger
+
+_PER_REFERRAL = 0.5  # seconds allowed for one referral, beside a fixed minute
+
+
+def run(referrals: int, seed: int | None, as_json: bool) -> int:
+    """Play and check; returns 0 only if the ledger holds. Progress goes to standard error."""
+    drawn = seed if seed is not None else int.from_bytes(datetime.now(UTC).isoformat().encode()[-4:])
+    folder = Path(tempfile.mkdtemp(prefix="ruta-demo-"))
+    folder.chmod(0o711)  # PostgreSQL's own account must pass through when we are root
+    try:
+        return asyncio.run(_run(folder, referrals, drawn, as_json))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+async def _run(folder: Path, referrals: int, seed: int, as_json: bool) -> int:
+    stories = draw(load(SEED), referrals, seed, datetime.now(UTC).date())
+    _say(f"{referrals} referrals, seed {seed}")
+    async with Stack(folder / "state", Ports.free(), report=lambda what, how: _say(f"{what}: {how}")) as stack:
+        await stack.start(*SERVICES)
+        for name in SERVICES:
+            await stack.wait_ready(name, 60)
+            _say(f"{name}: ready")
+        began = time.monotonic()
+        problems = await _play(stack, stories)
+        _say(f"all steps taken and answered after {time.monotonic() - began:.1f} s; waiting for quiet")
+        await ledger.quiet(stack.target, within=60 + referrals * _PER_REFERRAL)
+        _say(f"quiet after {time.monotonic() - began:.1f} s; checking the ledger")
+        found = await ledger.check(stack.target, CANARY)
+        problems += found.problems
+    for problem in problems[: ledger.SHOWN]:
+        _say(f"PROBLEM {problem}")
+    totals = {name: value for name, value in asdict(found).items() if name != "problems"}
+    result = totals | {"ledger_ok": not problems, "referrals": referrals, "seed": seed}
+    print(json.dumps(result) if as_json else _table(result))
+    return 1 if problems else 0
+
+
+async def _play(stack: Stack, stories: tuple[Story, ...]) -> list[str]:
+    deadline = time.monotonic() + 60 + len(stories) * _PER_REFERRAL
+    async with playing(stack.target) as play:
+        await play.open_all(stories)
+        while left := play.unanswered():
+            if time.monotonic() > deadline:
+                raise StackError(f"{left} declarations had no answer in time; logs: {stack.state.logs}")
+            await asyncio.sleep(0.1)
+        # The sealed part of a referral's last step lies behind its fact: give the readers the moment it takes.
+        while play.untold() and time.monotonic() < deadline:
+            await asyncio.sleep(0.1)
+        return list(play.untold())
+
+
+def _table(result: dict[str, object]) -> str:
+    lines = [f"{name:>12}  {value}" for name, value in result.items() if name != "institutions"]
+    return "\n".join(lines)
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)

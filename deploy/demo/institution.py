@@ -1,0 +1,93 @@
+"""One institution of the demonstration: it reads its topic, opens what is sealed for it, and takes its steps."""
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from uuid import UUID
+
+from contracts.codec import Declaration
+from contracts.facts import Applied, Fact
+from contracts.keys import Overlay
+from contracts.sdk import Connection, Inbox, Official, Opened, Publisher, declare
+from contracts.values import Verb
+from deploy.demo import mistakes
+from deploy.demo.stories import Story, details
+
+CANARY = "PERSONA-INVENTADA"
+"""Begins every name in the demonstration's sealed parts, and may stand nowhere else."""
+
+
+@dataclass
+class Actor:
+    """Plays every part that its institution has in the stories. ``stories`` are all of them, by referral."""
+
+    publisher: Publisher
+    connection: Connection
+    inbox: Inbox
+    stories: Mapping[UUID, Story]
+    keys: Overlay
+    published: int = 0
+    opened: int = 0
+    unreadable: list[str] = field(default_factory=list)
+    answers: Counter[str] = field(default_factory=Counter)
+    _seen: set[UUID] = field(default_factory=set)
+
+    @property
+    def code(self) -> str:
+        """The institution."""
+        return self.publisher.institution
+
+    async def request(self, story: Story) -> None:
+        """Open a story; a sender that makes a mistake makes it right behind."""
+        asked = self._declare(story, Verb.REQUESTED)
+        await self._send(asked)
+        if story.mistake is not None:
+            self.published += await mistakes.make(story.mistake, self.publisher, self.connection, asked)
+
+    async def react(self) -> None:
+        """Read for ever: count the answers, open sealed parts, take the next step where it is ours."""
+        async for item in self.inbox:
+            match item:
+                case Opened():
+                    json.loads(item.content)
+                    self.opened += 1
+                case Fact() if item.id not in self._seen:
+                    self._seen.add(item.id)
+                    await self._fact(item)
+                case Fact():
+                    pass
+                case _:
+                    self.unreadable.append(item.why)
+
+    async def _fact(self, fact: Fact) -> None:
+        if fact.data.cause.owner == self.code:
+            self.answers[fact.outcome] += 1
+        if not isinstance(fact.data, Applied) or fact.referral not in self.stories:
+            return
+        story = self.stories[fact.referral]
+        step = story.step_after(fact.data.version)
+        if step is not None and step[1] == self.code:
+            await self._send(self._declare(story, step[0], because_of=fact.data.cause.event))
+
+    async def _send(self, declaration: Declaration) -> None:
+        await self.publisher.send(declaration)
+        self.published += 1
+
+    def _declare(self, story: Story, verb: Verb, because_of: UUID | None = None) -> Declaration:
+        made = declare(
+            self.code,
+            details(story, verb, datetime.now(UTC).date()),
+            referral=story.referral,
+            need=story.need,
+            by=Official(id="funcionario-1"),
+            causation=because_of,
+            system="demo",
+        )
+        if verb is not Verb.REQUESTED:
+            return made
+        # Invented, and never to be found anywhere outside the sealed part: the ledger looks for it.
+        content = {"nombres": f"{CANARY}-{story.referral}", "relato": "Llegó sola hace dos días. " * 5}
+        sealed = self.keys.seal(json.dumps(content).encode(), story.referral, story.recipient)
+        return replace(made, sealed=sealed)

@@ -1,0 +1,96 @@
+"""Plays stories on a running stack: every institution of the directory with its own login and its own keys."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID
+
+from contracts import keys
+from contracts.sdk import Connection, Inbox, Publisher
+from deploy.demo.institution import Actor
+from deploy.demo.stories import Story
+from deploy.provision import Target
+
+AT_ONCE = 20
+"""Requests under way side by side."""
+
+
+@dataclass
+class Play:
+    """The actors by institution, and the stories they know."""
+
+    actors: dict[str, Actor]
+    stories: dict[UUID, Story]
+
+    async def open_all(self, stories: Iterable[Story]) -> None:
+        """Let every sender make its request; what follows, the actors do by themselves."""
+        free = asyncio.Semaphore(AT_ONCE)
+
+        async def one(story: Story) -> None:
+            async with free:
+                await self.request(story)
+
+        async with asyncio.TaskGroup() as group:
+            for story in stories:
+                group.create_task(one(story))
+
+    async def request(self, story: Story) -> None:
+        """Open one story."""
+        self.stories[story.referral] = story
+        await self.actors[story.sender].request(story)
+
+    def unanswered(self) -> int:
+        """Steps still to be taken and records still without an answer."""
+        steps = sum(len(story.path) + (story.mistake is not None) for story in self.stories.values())
+        answered = sum(sum(actor.answers.values()) for actor in self.actors.values())
+        return steps - answered
+
+    def untold(self) -> Sequence[str]:
+        """What went wrong on the receiving side: sealed parts that did not open or are missing."""
+        problems = [f"{code}: {why}" for code, actor in self.actors.items() for why in actor.unreadable]
+        opened = sum(actor.opened for actor in self.actors.values())
+        if opened != len(self.stories):
+            problems.append(f"{opened} of {len(self.stories)} sealed parts were opened by their recipients")
+        return problems
+
+
+def key_folder(target: Target) -> Path:
+    """Where the demonstration keeps the institutions' private keys; the vault's own lies there too."""
+    return target.state.secrets / "sealing"
+
+
+def overlay_file(target: Target) -> Path:
+    """The public keys, for everybody."""
+    return target.state.root / "keys.json"
+
+
+@asynccontextmanager
+async def playing(target: Target) -> AsyncIterator[Play]:
+    """Log every institution in and let it react until the block ends."""
+    codes = [institution.code for institution in target.directory.institutions]
+    overlay = keys.make(codes, key_folder(target), overlay_file(target))
+    stories: dict[UUID, Story] = {}
+    async with AsyncExitStack() as stack:
+        actors = {}
+        for code in codes:
+            password = target.state.secret(f"kafka/{code}")
+            publisher = Publisher(code, bootstrap=target.kafka_bootstrap, password=password)
+            own = keys.load_private(key_folder(target) / f"{code}.jwk")
+            inbox = Inbox(code, bootstrap=target.kafka_bootstrap, password=password, key=own, group="demo")
+            connection = Connection(target.kafka_bootstrap, code, password, None)
+            actors[code] = Actor(
+                await stack.enter_async_context(publisher),
+                connection,
+                await stack.enter_async_context(inbox),
+                stories,
+                overlay,
+            )
+        reacting = [asyncio.create_task(actor.react()) for actor in actors.values()]
+        try:
+            yield Play(actors, stories)
+        finally:
+            for task in reacting:
+                task.cancel()
+            await asyncio.gather(*reacting, return_exceptions=True)
