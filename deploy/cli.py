@@ -1,6 +1,7 @@
 """The `ruta` command. Each command imports what it needs when it runs, so that `--help` is quick."""
 
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -16,6 +17,12 @@ app = typer.Typer(
 )
 topics = typer.Typer(help="The topics, users and rights of Kafka.", no_args_is_help=True)
 app.add_typer(topics, name="topics")
+quarantine = typer.Typer(help="Records that could not be read.", no_args_is_help=True)
+app.add_typer(quarantine, name="quarantine")
+audit = typer.Typer(help="The verifiable log.", no_args_is_help=True)
+app.add_typer(audit, name="audit")
+
+Code = Annotated[str, typer.Argument(help="Its code in the directory, such as personeria-giron.")]
 
 
 @app.command()
@@ -47,11 +54,75 @@ def apply(
 
 
 @app.command()
-def credentials(institution: Annotated[str, typer.Argument(help="Its code in the directory.")]) -> None:
+def credentials(institution: Code) -> None:
     """Print what an institution needs to publish and read, as environment variables."""
     from deploy.commands_credentials import run
 
     run(institution)
+
+
+@app.command()
+def demo(
+    referrals: Annotated[int, typer.Option(min=1, max=20_000, help="How many referrals to play.")] = 50,
+    seed: Annotated[int | None, typer.Option(help="Draws the stories; printed, so that a run can be repeated.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Play realistic flows on a throwaway system and check everything against everything."""
+    from deploy.commands_demo import run
+
+    sys.exit(run(referrals, seed, as_json=json))
+
+
+@app.command()
+def publish(
+    file: Annotated[Path, typer.Argument(help="A declaration: CloudEvents JSON, see contracts/examples.")],
+    institution: Annotated[str, typer.Option("--as", help="The institution that declares it.")],
+    wait: Annotated[float, typer.Option(help="Seconds to wait for the outcome.")] = 30,
+) -> None:
+    """Publish a declaration, wait for its outcome and print it; the exit code is 1 unless it was applied."""
+    from deploy.commands_institution import publish as run
+
+    sys.exit(run(file, institution, wait))
+
+
+@app.command()
+def watch(institution: Code) -> None:
+    """Print what reaches an institution, until Ctrl-C."""
+    from deploy.commands_institution import watch as run
+
+    run(institution)
+
+
+@app.command()
+def show(referral: Annotated[str, typer.Argument(help="The referral's UUID.")]) -> None:
+    """Print a referral's timeline with its facts, alerts and leaves of the log."""
+    from deploy.commands_inspect import show as run
+
+    run(referral)
+
+
+@app.command()
+def refold() -> None:
+    """Fold all facts again and compare with the stored states; the exit code is 1 if any differs."""
+    from deploy.commands_inspect import compare
+
+    sys.exit(compare())
+
+
+@quarantine.command("list")
+def quarantine_list() -> None:
+    """Print the newest records that could not be read, with what to mend."""
+    from deploy.commands_inspect import quarantine as run
+
+    run()
+
+
+@audit.command()
+def verify() -> None:
+    """Recompute the whole log from its stored bytes; names the first thing that does not fit."""
+    from deploy.commands_inspect import verify as run
+
+    sys.exit(run())
 
 
 def main() -> None:

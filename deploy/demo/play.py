@@ -4,13 +4,13 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from uuid import UUID
 
 from contracts import keys
 from contracts.sdk import Connection, Inbox, Publisher
 from deploy.demo.institution import Actor
 from deploy.demo.stories import Story
+from deploy.keys import ensure, key_folder
 from deploy.provision import Target
 
 AT_ONCE = 20
@@ -56,25 +56,14 @@ class Play:
         return problems
 
 
-def key_folder(target: Target) -> Path:
-    """Where the demonstration keeps the institutions' private keys; the vault's own lies there too."""
-    return target.state.secrets / "sealing"
-
-
-def overlay_file(target: Target) -> Path:
-    """The public keys, for everybody."""
-    return target.state.root / "keys.json"
-
-
 @asynccontextmanager
 async def playing(target: Target) -> AsyncIterator[Play]:
     """Log every institution in and let it react until the block ends."""
-    codes = [institution.code for institution in target.directory.institutions]
-    overlay = keys.make(codes, key_folder(target), overlay_file(target))
+    overlay = ensure(target)
     stories: dict[UUID, Story] = {}
     async with AsyncExitStack() as stack:
         actors = {}
-        for code in codes:
+        for code in target.directory.by_code:
             password = target.state.secret(f"kafka/{code}")
             publisher = Publisher(code, bootstrap=target.kafka_bootstrap, password=password)
             own = keys.load_private(key_folder(target) / f"{code}.jwk")

@@ -1,0 +1,106 @@
+"""`ruta publish` and `ruta watch`: what an institution's own system would do, with its own login and keys."""
+
+import asyncio
+from datetime import datetime
+from pathlib import Path
+from typing import NoReturn
+from zoneinfo import ZoneInfo
+
+from contracts import keys, labels
+from contracts.facts import Applied, DuplicateFact, Fact, QuarantinedFact, RefusedFact
+from contracts.sdk import Inbox, Opened, Publisher, SdkError, read_file
+from contracts.values import State
+from deploy.embedded.errors import StackError
+from deploy.keys import key_folder, overlay_file
+from deploy.provision import Target
+from deploy.running import running_stack
+
+_BOGOTA = ZoneInfo("America/Bogota")
+
+
+def publish(file: Path, institution: str, wait: float) -> int:
+    """Send the declaration in ``file``, wait for its outcome and print it; 0 when it was applied (now or before)."""
+    target = _member(institution)
+    try:
+        return asyncio.run(_publish(target, file, institution, wait))
+    except (SdkError, keys.BadKeyFile) as problem:
+        raise StackError(str(problem)) from problem
+
+
+async def _publish(target: Target, file: Path, institution: str, wait: float) -> int:
+    declaration = read_file(file, institution, keys=keys.load(overlay_file(target)), system="ruta-publish")
+    async with Publisher(
+        institution, bootstrap=target.kafka_bootstrap, password=target.state.secret(f"kafka/{institution}")
+    ) as publisher:
+        event = await publisher.send(declaration)
+        print(f"sent      {declaration.envelope.verb} as event {event}")
+        print(f"referral  {declaration.envelope.referral}   need {declaration.envelope.need}", flush=True)
+        fact = await publisher.outcome(event, timeout=wait)
+    print(f"outcome   {describe(fact)}")
+    applied = isinstance(fact.data, Applied) or (
+        isinstance(fact.data, DuplicateFact) and fact.data.first_outcome == "applied"
+    )
+    return 0 if applied else 1
+
+
+def watch(institution: str) -> None:
+    """Print what reaches an institution, from now on and what its topic still keeps, until Ctrl-C."""
+    target = _member(institution)
+    try:
+        asyncio.run(_watch(target, institution))
+    except KeyboardInterrupt:
+        pass
+    except (SdkError, keys.BadKeyFile) as problem:
+        raise StackError(str(problem)) from problem
+
+
+async def _watch(target: Target, institution: str) -> NoReturn:
+    own = keys.load_private(key_folder(target) / f"{institution}.jwk")
+    async with Inbox(
+        institution,
+        bootstrap=target.kafka_bootstrap,
+        password=target.state.secret(f"kafka/{institution}"),
+        key=own,
+    ) as inbox:
+        print(f"What concerns {institution}; Ctrl-C ends.", flush=True)
+        async for item in inbox:
+            match item:
+                case Fact():
+                    print(f"{_bogota(item.time)}  {item.referral or '-'}  {describe(item)}", flush=True)
+                case Opened():
+                    # Only that it opened: this screen may be seen by somebody who may not read it.
+                    print(f"          sealed part of {item.referral} opens with our key: {len(item.content)} bytes")
+                case _:
+                    print(f"          record at offset {item.offset} cannot be read: {item.why}")
+    raise AssertionError("the inbox has no end")
+
+
+def describe(fact: Fact) -> str:
+    """A fact in one line: what happened, who did it, where the referral stands, what to mend."""
+    data = fact.data
+    match data:
+        case Applied():
+            state = labels.label(State(data.state))
+            return f"applied {data.kind} by {data.cause.owner}: {state} ({data.state}), version {data.version}"
+        case RefusedFact():
+            stands = f"; the referral is {data.state}" if data.state else ""
+            return f"refused {data.verb} by {data.cause.owner}: {data.reason}{stands} - {labels.label(data.reason)}"
+        case QuarantinedFact():
+            detail = f" ({data.detail})" if data.detail else ""
+            return f"quarantined offset {data.cause.offset}: {data.problem}{detail} - {labels.label(data.problem)}"
+        case DuplicateFact():
+            return f"duplicate: fact {data.first} answered it already ({data.first_outcome})"
+        case _:
+            return f"conflict: this event id was used before for other bytes, see fact {data.first}"
+
+
+def _member(institution: str) -> Target:
+    target, _ = running_stack()
+    if institution not in target.directory.by_code:
+        known = ", ".join(sorted(target.directory.by_code))
+        raise StackError(f"The directory has no institution '{institution}'; it has: {known}.")
+    return target
+
+
+def _bogota(moment: datetime) -> str:
+    return f"{moment.astimezone(_BOGOTA):%H:%M:%S}"
