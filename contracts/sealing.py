@@ -5,6 +5,7 @@ authenticated data is the referral id, so a sealed part copied onto another refe
 ``seal`` and ``open_sealed`` need joserfc; the model itself does not.
 """
 
+import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -22,6 +23,10 @@ MAX_CONTENT_BYTES = 24_576
 """Room for a narrative; the whole record stays below the 64 KiB of a declaration."""
 
 Base64Url = StringConstraints(pattern=r"^[A-Za-z0-9_-]*$")
+
+
+_HEADER = {"enc": "A256GCM"}
+"""The only protected header."""
 
 
 class EphemeralKey(Model):
@@ -70,6 +75,13 @@ class CannotOpen(ValueError):
     """The sealed part is addressed to our key but does not open: altered, or sealed for another referral."""
 
 
+def _header(protected: str) -> object:
+    try:
+        return json.loads(urlsafe_b64decode(protected + "=="))
+    except (ValueError, RecursionError):
+        return None
+
+
 def _aad(referral: UUID) -> str:
     return urlsafe_b64encode(str(referral).encode()).rstrip(b"=").decode()
 
@@ -91,7 +103,7 @@ def seal(content: bytes, referral: UUID, keys: "Sequence[OKPKey]") -> Sealed:
         raise ValueError(f"sealed content may have {MAX_CONTENT_BYTES} bytes, this has {len(content)}")
     if not keys:
         raise ValueError("sealing needs at least one recipient's key")
-    message = jwe.GeneralJSONEncryption({"enc": "A256GCM"}, content, aad=str(referral).encode())
+    message = jwe.GeneralJSONEncryption(dict(_HEADER), content, aad=str(referral).encode())
     for key in keys:
         message.add_recipient({"alg": "ECDH-ES+A256KW", "kid": key.thumbprint()}, key)
     return Sealed.model_validate(jwe.encrypt_json(message, None, registry=_registry()))
@@ -111,6 +123,9 @@ def open_sealed(sealed: Sealed, referral: UUID, key: "OKPKey") -> bytes:
         raise NotForUs("no recipient has our key id")
     if not sealed.bound_to(referral):
         raise CannotOpen("sealed for another referral")
+    # Exactly ours: the library raises whatever comes for a header that is no object, and "zip" would be a bomb's door.
+    if _header(sealed.protected) != _HEADER:
+        raise CannotOpen("the protected header is not ours")
     data: Mapping[str, object] = {**sealed.model_dump(), "recipients": ours[:1]}
     try:
         opened = jwe.decrypt_json(data, key, registry=_registry())  # type: ignore[arg-type]
