@@ -1,5 +1,6 @@
 """One institution of the demonstration: it reads its topic, opens what is sealed for it, and takes its steps."""
 
+import asyncio
 import json
 from collections import Counter
 from collections.abc import Mapping
@@ -10,13 +11,16 @@ from uuid import UUID
 from contracts.codec import Declaration
 from contracts.facts import Applied, Fact
 from contracts.keys import Overlay
-from contracts.sdk import Connection, Inbox, Official, Opened, Publisher, declare
+from contracts.sdk import Connection, Inbox, Official, Opened, OutcomeUnknown, Publisher, SdkError, declare
 from contracts.values import Verb
 from deploy.demo import mistakes
 from deploy.demo.stories import Story, details
 
 CANARY = "PERSONA-INVENTADA"
 """Begins every name in the demonstration's sealed parts, and may stand nowhere else."""
+
+PAUSE = 0.5
+"""Seconds between two tries while the cluster does not answer."""
 
 
 @dataclass
@@ -28,7 +32,6 @@ class Actor:
     inbox: Inbox
     stories: Mapping[UUID, Story]
     keys: Overlay
-    published: int = 0
     opened: int = 0
     unreadable: list[str] = field(default_factory=list)
     answers: Counter[str] = field(default_factory=Counter)
@@ -44,10 +47,22 @@ class Actor:
         asked = self._declare(story, Verb.REQUESTED)
         await self._send(asked)
         if story.mistake is not None:
-            self.published += await mistakes.make(story.mistake, self.publisher, self.connection, asked)
+            wrong = mistakes.declaration(story.mistake, asked)
+            if wrong is None:
+                await mistakes.send_garbage(self.code, self.connection, asked)
+            else:
+                await self._send(wrong)
 
     async def react(self) -> None:
-        """Read for ever: count the answers, open sealed parts, take the next step where it is ours."""
+        """Read for ever, whatever happens to the cluster meanwhile."""
+        while True:
+            try:
+                await self._read()
+            except SdkError:
+                await asyncio.sleep(PAUSE)
+
+    async def _read(self) -> None:
+        """Count the answers, open sealed parts, take the next step where it is ours."""
         async for item in self.inbox:
             match item:
                 case Opened():
@@ -64,16 +79,22 @@ class Actor:
     async def _fact(self, fact: Fact) -> None:
         if fact.data.cause.owner == self.code:
             self.answers[fact.outcome] += 1
-        if not isinstance(fact.data, Applied) or fact.referral not in self.stories:
+        story = self.stories.get(fact.referral) if fact.referral else None
+        if story is None or not isinstance(fact.data, Applied):
             return
-        story = self.stories[fact.referral]
         step = story.step_after(fact.data.version)
         if step is not None and step[1] == self.code:
             await self._send(self._declare(story, step[0], because_of=fact.data.cause.event))
 
     async def _send(self, declaration: Declaration) -> None:
-        await self.publisher.send(declaration)
-        self.published += 1
+        # Not knowing whether it arrived is no reason to make another: the same declaration is sent again.
+        while True:
+            try:
+                await self.publisher.send(declaration)
+            except OutcomeUnknown:
+                await asyncio.sleep(PAUSE)
+            else:
+                return
 
     def _declare(self, story: Story, verb: Verb, because_of: UUID | None = None) -> Declaration:
         made = declare(

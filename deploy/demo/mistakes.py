@@ -1,7 +1,6 @@
 """The mistakes that senders make in the demonstration, on the wire as real ones would be."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
 from uuid import uuid4
 
 from aiokafka import AIOKafkaProducer
@@ -9,38 +8,35 @@ from aiokafka import AIOKafkaProducer
 from contracts import topics
 from contracts.codec import Declaration
 from contracts.declarations import Closed, Requested
-from contracts.sdk import Connection, Official, Publisher, declare
+from contracts.sdk import Connection, Official, declare
 from contracts.values import NeedResult, Urgency
 from deploy.demo.stories import Mistake
 
 
-async def make(mistake: Mistake, publisher: Publisher, connection: Connection, asked: Declaration) -> int:
-    """Make it, right behind the proper request; returns how many records were published."""
+def declaration(mistake: Mistake, asked: Declaration) -> Declaration | None:
+    """What the sender publishes behind its proper request; None where it is no declaration at all."""
+    head = asked.envelope
     match mistake:
         case Mistake.SENT_TWICE:
-            await publisher.send(asked)
+            return asked
         case Mistake.ID_REUSED:
             assert isinstance(asked.details, Requested)
             other = Urgency.U0 if asked.details.urgency is not Urgency.U0 else Urgency.U3
-            await publisher.send(replace(asked, details=asked.details.model_copy(update={"urgency": other})))
+            return replace(asked, details=asked.details.model_copy(update={"urgency": other}))
         case Mistake.WRONG_STATE:
-            head = asked.envelope
-            early = declare(
-                publisher.institution,
+            return declare(
+                head.institution,
                 Closed(result=NeedResult.MET),
                 referral=head.referral,
                 need=head.need,
                 by=Official(id="funcionario-1"),
                 system="demo",
-                time=datetime.now(UTC),
             )
-            await publisher.send(early)
         case Mistake.UNREADABLE:
-            await _send_garbage(publisher.institution, connection, asked)
-    return 1
+            return None
 
 
-async def _send_garbage(institution: str, connection: Connection, asked: Declaration) -> None:
+async def send_garbage(institution: str, connection: Connection, asked: Declaration) -> None:
     """Half a JSON text under a proper envelope; the SDK itself would not send it."""
     head = replace(asked.envelope, id=uuid4())
     producer = AIOKafkaProducer(**connection.options())

@@ -1,6 +1,7 @@
 """Plays stories on a running stack: every institution of the directory with its own login and its own keys."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -42,10 +43,11 @@ class Play:
         await self.actors[story.sender].request(story)
 
     def unanswered(self) -> int:
-        """Steps still to be taken and records still without an answer."""
-        steps = sum(len(story.path) + (story.mistake is not None) for story in self.stories.values())
-        answered = sum(sum(actor.answers.values()) for actor in self.actors.values())
-        return steps - answered
+        """Steps and mistakes that still wait for their answer. A record sent again after a fault is not one."""
+        answers: Counter[str] = sum((actor.answers for actor in self.actors.values()), Counter())
+        expected = Counter(str(story.mistake) for story in self.stories.values() if story.mistake)
+        expected["applied"] = sum(len(story.path) for story in self.stories.values())
+        return sum((expected - answers).values())
 
     def untold(self) -> Sequence[str]:
         """What went wrong on the receiving side: sealed parts that did not open or are missing."""

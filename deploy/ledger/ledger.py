@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
+from aiokafka import AIOKafkaConsumer
 
 from contracts import topics
 from deploy.ledger import checks, kafka, leaks
@@ -135,7 +136,7 @@ async def quiet(target: Target, within: float = 120) -> None:
     """
     names = kafka.counted(target)
     connection = await connect(target)
-    consumer = kafka.AIOKafkaConsumer(**kafka.login(target))
+    consumer = AIOKafkaConsumer(**kafka.login(target))
     await consumer.start()
     consumer._client.set_topics(names)
     try:

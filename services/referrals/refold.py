@@ -66,7 +66,7 @@ def _fold(states: dict[UUID, Referral], row: asyncpg.Record) -> str | None:
     if isinstance(fact, Flaw) or not isinstance(fact.data, Applied):
         return f"fact {row['fact_id']} cannot be read as an applied one"
     try:
-        states[id] = evolve(states.get(id), id, row["need"], fact.data)  # type: ignore[arg-type]
+        states[id] = evolve(states.get(id), id, row["need"], fact.data)
     except ValueError as error:
         return f"fact {row['fact_id']}: {error}"
     return None
