@@ -34,6 +34,8 @@ MAX_FILE_BYTES = 1024 * 1024
 
 _ATTRIBUTES = tuple(name.removeprefix("ce_") for name in (*ce.REQUIRED, *ce.OPTIONAL) if name.startswith("ce_"))
 _TOP = frozenset((*_ATTRIBUTES, "datacontenttype", "traceparent", "tracestate", "data"))
+_ABOUT_A_REFERRAL = frozenset(f"{TYPE_PREFIX}{verb}.v1" for verb in Verb if verb is not Verb.REQUESTED)
+"""Types that must name the referral. An unknown type is told as such, not as a referral that is missing."""
 _DATA = ("details", "sealed", "content", "content_for")
 
 
@@ -95,7 +97,7 @@ def _object(value: Any, what: str, known: tuple[str, ...] | frozenset[str]) -> d
 
 def _envelope(event: dict[str, Any], institution: str, system: str) -> Envelope:
     content_type = event.pop("datacontenttype", ce.CONTENT_TYPE)
-    opens = event.get("type") == f"{TYPE_PREFIX}{Verb.REQUESTED}.v1"
+    opens = event.get("type") not in _ABOUT_A_REFERRAL
     made = {
         "specversion": ce.SPECVERSION,
         "id": str(uuid7()),

@@ -1,0 +1,165 @@
+"""The SDK against a real Kafka and the real referral service: declare, learn the outcome, read and open."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from contracts import topics
+from contracts.declarations import Received
+from contracts.examples import RECIPIENT, SENDER, declaration
+from contracts.facts import Fact
+from contracts.keys import Overlay
+from contracts.sdk import (
+    Inbox,
+    Item,
+    LoginRefused,
+    NotPermitted,
+    NotReachable,
+    Official,
+    Opened,
+    OutcomeUnknown,
+    Publisher,
+    Unreadable,
+    declare,
+)
+from contracts.sdk.uuid7 import uuid7
+from contracts.values import Verb
+from deploy.embedded.ports import Ports
+from deploy.embedded.stack import Stack
+from tests.support.example_keys import RECIPIENT as RECIPIENT_KEY
+from tests.support.example_keys import VAULT
+
+pytestmark = pytest.mark.anyio
+
+KEYS = Overlay(VAULT, {RECIPIENT: RECIPIENT_KEY})
+CONTENT = b"relato inventado"
+
+
+@pytest.fixture(scope="module")
+async def referrals(stack: Stack) -> AsyncIterator[Stack]:
+    await stack.start("referrals")
+    await stack.wait_ready("referrals")
+    yield stack
+    await stack.stop("referrals")
+
+
+def login(stack: Stack, user: str) -> dict[str, Any]:
+    return {"bootstrap": stack.addresses.kafka, "password": stack.state.secret(f"kafka/{user}")}
+
+
+def fresh_request() -> Any:
+    referral, made = uuid4(), declaration(Verb.REQUESTED)
+    head = replace(made.envelope, id=uuid7(), referral=referral, need=uuid4(), time=datetime.now(UTC))
+    return replace(made, envelope=head, sealed=KEYS.seal(CONTENT, referral, RECIPIENT))
+
+
+async def test_a_declaration_its_outcome_and_its_way_to_the_recipient(referrals: Stack) -> None:
+    made = fresh_request()
+    head = made.envelope
+    async with Publisher(SENDER, **login(referrals, SENDER)) as publisher:
+        event = await publisher.send(made)
+        assert event == head.id
+        fact = await publisher.outcome(event)
+        assert (fact.outcome, fact.referral, fact.data.cause.event) == ("applied", head.referral, event)
+        # The same declaration again: taken once, and whoever asks still gets the first answer.
+        await publisher.send(made)
+        assert await publisher.outcome(event) == fact
+    async with Publisher(SENDER, **login(referrals, SENDER)) as later:
+        assert await later.outcome(event) == fact, "found again by another process"
+        await later.send(made)
+        again = await later.outcome(event)
+        assert (again.outcome, again.data.first) == ("duplicate", fact.id)  # type: ignore[union-attr]
+
+    received = declare(RECIPIENT, Received(), referral=head.referral, need=head.need, by=Official("funcionario-2"))
+    async with Publisher(RECIPIENT, **login(referrals, RECIPIENT)) as publisher:
+        assert (await publisher.outcome(await publisher.send(received))).outcome == "applied"
+
+    seen = await read_until(referrals, head.referral, "received", key=RECIPIENT_KEY)
+    ours = [item for item in seen if not isinstance(item, Unreadable) and item.referral == head.referral]
+    assert [item.data.kind if isinstance(item, Fact) else item for item in ours] == [
+        "requested", Opened(fact.id, head.referral, CONTENT), "received",
+    ]  # fmt: skip
+    assert CONTENT.decode() not in repr(ours[1])
+
+
+async def read_until(stack: Stack, referral: object, kind: str, **options: Any) -> list[Item]:
+    seen: list[Item] = []
+    async with asyncio.timeout(30), Inbox(RECIPIENT, **login(stack, RECIPIENT), **options) as inbox:
+        async for item in inbox:
+            seen.append(item)
+            if isinstance(item, Fact) and item.referral == referral and item.data.kind == kind:
+                return seen
+    raise AssertionError("the inbox ended")
+
+
+async def test_the_inbox_goes_on_where_the_last_taken_item_was(referrals: Stack) -> None:
+    first, second = fresh_request(), fresh_request()
+    async with Publisher(SENDER, **login(referrals, SENDER)) as publisher:
+        for made in (first, second):
+            await publisher.send(made)
+    whole = await read_until(referrals, second.envelope.referral, "requested", group="first")
+    # The last item was not followed by a request for the next one, so it is not taken and comes again.
+    again = await read_until(referrals, second.envelope.referral, "requested", group="first")
+    assert again == whole[-1:]
+    assert await read_until(referrals, second.envelope.referral, "requested", group="another") == whole
+
+
+async def test_a_sealed_part_that_does_not_open_is_told(referrals: Stack) -> None:
+    made = fresh_request()
+    async with Publisher(SENDER, **login(referrals, SENDER)) as publisher:
+        await publisher.outcome(await publisher.send(made))
+        after = fresh_request()
+        await publisher.outcome(await publisher.send(after))
+    for key, why in ((None, "has no key"), (VAULT, None)):
+        seen = await read_until(referrals, after.envelope.referral, "requested", key=key)
+        place = next(
+            i for i, item in enumerate(seen) if isinstance(item, Fact) and item.referral == made.envelope.referral
+        )
+        follower = seen[place + 1]
+        if why is None:
+            assert isinstance(follower, Opened)
+        else:
+            assert isinstance(follower, Unreadable)
+            assert why in follower.why
+
+
+async def test_a_refusal_is_an_outcome(referrals: Stack) -> None:
+    made = declare(RECIPIENT, Received(), referral=uuid4(), need=uuid4(), by=Official("x"))
+    async with Publisher(RECIPIENT, **login(referrals, RECIPIENT)) as publisher:
+        fact = await publisher.outcome(await publisher.send(made))
+        assert (fact.outcome, fact.data.reason) == ("refused", "unknown-referral")  # type: ignore[union-attr]
+
+
+async def test_many_at_once_each_get_their_own_outcome(referrals: Stack) -> None:
+    made = [fresh_request() for _ in range(50)]
+    async with Publisher(SENDER, **login(referrals, SENDER)) as publisher:
+        events = await asyncio.gather(*(publisher.send(one) for one in made))
+        outcomes = await asyncio.gather(*(publisher.outcome(event) for event in events))
+    assert [fact.referral for fact in outcomes] == [one.envelope.referral for one in made]
+
+
+async def test_no_answer_in_time_is_unknown(stack: Stack) -> None:
+    async with Publisher(SENDER, **login(stack, SENDER)) as publisher:
+        for never_sent in (uuid7(), uuid4()):
+            with pytest.raises(OutcomeUnknown, match="send the same declaration again"):
+                await publisher.outcome(never_sent, timeout=0.5)
+
+
+async def test_a_wrong_password_a_foreign_topic_and_a_closed_port_are_told_apart(stack: Stack) -> None:
+    with pytest.raises(LoginRefused):
+        async with Publisher(SENDER, bootstrap=stack.addresses.kafka, password="wrong"):
+            pass
+    with pytest.raises(NotPermitted, match=topics.outbound(RECIPIENT)):
+        async with Publisher(RECIPIENT, user=SENDER, **login(stack, SENDER)):
+            pass
+    with pytest.raises(NotPermitted):
+        async with Inbox(RECIPIENT, user=SENDER, **login(stack, SENDER)):
+            pass
+    with pytest.raises(NotReachable):
+        async with Publisher(SENDER, bootstrap=f"127.0.0.1:{Ports.free().kafka}", password="x"):
+            pass
