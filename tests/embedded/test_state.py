@@ -1,11 +1,13 @@
 """One stack per state folder, private secrets, honest descriptions."""
 
 import os
+import shutil
 import stat
 from pathlib import Path
 
 import pytest
 
+from deploy.embedded.account import needed_account
 from deploy.embedded.errors import StackError
 from deploy.embedded.state import State, default_root, open_state
 
@@ -52,6 +54,19 @@ def test_a_description_counts_only_while_its_stack_runs(tmp_path: Path) -> None:
 def test_the_folder_can_be_chosen(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("RUTA_STATE", str(tmp_path / "mine"))
     assert default_root() == tmp_path / "mine"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="an ordinary user needs no account to drop to")
+def test_root_sees_what_its_account_cannot_reach(tmp_path: Path, session_folder: Path) -> None:
+    account = needed_account()
+    assert account is not None
+    tmp_path.chmod(0o700)
+    shutil.copy("/usr/bin/env", tmp_path / "program")
+    assert not account.can_run(tmp_path / "program")
+    assert account.can_run(Path("/usr/bin/env"))
+    with pytest.raises(StackError, match="its account cannot enter"):
+        open_state(tmp_path / "state", account)
+    assert open_state(session_folder / "reachable", account).root.exists()
 
 
 def test_an_unusable_folder_is_one_sentence(tmp_path: Path) -> None:
