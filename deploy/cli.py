@@ -28,11 +28,12 @@ Code = Annotated[str, typer.Argument(help="Its code in the directory, such as pe
 @app.command()
 def up(
     base_port: Annotated[int, typer.Option(help="Listeners take ports from this one on.")] = 19000,
+    demo: Annotated[bool, typer.Option(help="Let the institutions of the directory publish.")] = True,
 ) -> None:
     """Start everything on this machine and keep it running until Ctrl-C."""
     from deploy.commands_up import run
 
-    run(base_port)
+    run(base_port, demo)
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})

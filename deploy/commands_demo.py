@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import shutil
 import sys
 import tempfile
@@ -24,6 +25,8 @@ _PER_REFERRAL = 0.5  # seconds allowed for one referral, beside a fixed minute
 
 def run(referrals: int, seed: int | None, as_json: bool) -> int:
     """Play and check; returns 0 only if the ledger holds. Progress goes to standard error."""
+    # Its many clients report every attempt to connect; what matters is told here.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     drawn = seed if seed is not None else int.from_bytes(datetime.now(UTC).isoformat().encode()[-4:])
     folder = Path(tempfile.mkdtemp(prefix="ruta-demo-"))
     folder.chmod(0o711)  # PostgreSQL's own account must pass through when we are root

@@ -1,25 +1,30 @@
 """`ruta up`: the whole system in the foreground."""
 
 import asyncio
+import logging
 import signal
 import sys
 import time
 
+from deploy.demo import endless
 from deploy.embedded.errors import StackError
 from deploy.embedded.ports import Ports
 from deploy.embedded.stack import SERVICES, Stack
-from deploy.embedded.state import CHECKOUT, default_root
+from deploy.embedded.state import default_root
+from deploy.screen import show
 
 
-def run(base_port: int) -> None:
+def run(base_port: int, demo: bool) -> None:
     """Run until Ctrl-C, SIGTERM or the end of the terminal; then stop everything. Raises StackError."""
+    # The clients of the demonstration report every attempt to reconnect; the screen says what is down.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     try:
-        asyncio.run(_run(Ports.based_on(base_port)))
+        asyncio.run(_run(Ports.based_on(base_port), demo))
     except (asyncio.CancelledError, KeyboardInterrupt):
         print("stopped", flush=True)
 
 
-async def _run(ports: Ports) -> None:
+async def _run(ports: Ports, demo: bool) -> None:
     began = time.monotonic()
 
     def report(subject: str, message: str) -> None:
@@ -31,9 +36,8 @@ async def _run(ports: Ports) -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, this.cancel)
     async with Stack(default_root(), ports, report=report) as stack:
-        names = [name for name in SERVICES if (CHECKOUT / "services" / name / "__main__.py").exists()]
-        await stack.start(*names)
-        for name in names:
+        await stack.start(*SERVICES)
+        for name in SERVICES:
             try:
                 await stack.wait_ready(name)
                 report(name, stack.addresses.http[name])
@@ -41,6 +45,18 @@ async def _run(ports: Ports) -> None:
                 print(f"ruta: {problem}", file=sys.stderr)
         report("Kafka", stack.addresses.kafka)
         report("PostgreSQL", f"127.0.0.1:{stack.ports.postgres}")
-        report("State", str(stack.state.root))
+        report("State and logs", str(stack.state.root))
+        if demo:
+            report("Demonstration", f"every {endless.EVERY:.0f} s an institution refers somebody (--no-demo: none)")
         print("Ctrl-C stops everything.", flush=True)
-        await asyncio.Event().wait()
+        # Not a task group: whatever ends one of them must end `up` with that error itself.
+        jobs = [asyncio.ensure_future(show(stack))]
+        if demo:
+            jobs.append(asyncio.ensure_future(endless.play(stack.target)))
+        try:
+            await asyncio.gather(*jobs)
+        finally:
+            for job in jobs:
+                job.cancel()
+            await asyncio.gather(*jobs, return_exceptions=True)
+            print("stopping, in order", flush=True)

@@ -11,6 +11,7 @@ from typing import Any
 
 import asyncpg
 from aiokafka import AIOKafkaConsumer
+from services.audit.verify import verify_log
 
 from contracts import topics
 from deploy.ledger import checks, kafka, leaks
@@ -18,7 +19,6 @@ from deploy.ledger.checks import StoredAlert, StoredFact
 from deploy.ledger.kafka import Seen
 from deploy.provision import Target
 from deploy.provision_database import DATABASE
-from services.audit.verify import verify_log
 from services.referrals.refold import refold
 from services.runtime import sql
 

@@ -37,8 +37,9 @@ class _JsonLine(logging.Formatter):
             "level": record.levelname.lower(),
             "service": self.service,
             "logger": record.name,
-            # Other people's loggers put values into their arguments: their template is all we repeat.
-            "message": record.getMessage() if record.name.startswith(("ruta", "__main__")) else str(record.msg),
+            # Other people's loggers put values into their arguments and tracebacks into their texts: the first line
+            # of their template is all we repeat.
+            "message": record.getMessage() if record.name.startswith("ruta") else str(record.msg).partition("\n")[0],
         }
         line |= {name: record.__dict__[name] for name in FIELDS if name in record.__dict__}
         if record.exc_info and record.exc_info[1]:

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import uvicorn
 from fastapi import FastAPI
 from fastapi.responses import JSONResponse
+from fastapi.telemetry import TelemetryConfig
 
 Missing = Callable[[], Awaitable[list[str]]]
 """What a service still waits for, in short English phrases; empty when it makes progress."""
@@ -13,7 +14,9 @@ Missing = Callable[[], Awaitable[list[str]]]
 
 def api(title: str, missing: Missing) -> FastAPI:
     """An application with ``/livez`` and ``/readyz``; the service adds its own routes."""
-    app = FastAPI(title=title, version="0.1", docs_url=None, redoc_url=None)
+    # The framework's own telemetry logs what did not validate, with the values.
+    telemetry: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False}
+    app = FastAPI(title=title, version="0.1", docs_url=None, redoc_url=None, telemetry=telemetry)
 
     @app.get("/livez", include_in_schema=False)
     async def livez() -> dict[str, str]:
@@ -29,7 +32,9 @@ def api(title: str, missing: Missing) -> FastAPI:
 
 async def serve(app: FastAPI, host: str, port: int) -> None:
     """Serve until cancelled. The process handles the signals, so uvicorn must not."""
-    config = uvicorn.Config(app, host=host, port=port, log_config=None, access_log=False, server_header=False)
+    config = uvicorn.Config(
+        app, host=host, port=port, log_config=None, access_log=False, server_header=False, lifespan="off"
+    )
     await _Server(config).serve()
 
 

@@ -1,0 +1,24 @@
+"""The demonstration beside `ruta up`: a new referral every few seconds, for as long as the system runs."""
+
+import asyncio
+from datetime import UTC, datetime
+from itertools import count
+
+from deploy.demo.play import playing
+from deploy.demo.stories import draw
+from deploy.provision import Target
+
+EVERY = 2.0
+"""Seconds between two referrals: enough to watch, little enough to read."""
+
+ROUND = 50
+"""Stories drawn at a time; each round has a seed of its own."""
+
+
+async def play(target: Target) -> None:
+    """Play until cancelled."""
+    async with playing(target) as play:
+        for seed in count(int(datetime.now(UTC).timestamp())):
+            for story in draw(target.directory, ROUND, seed, datetime.now(UTC).date()):
+                await play.request(story)
+                await asyncio.sleep(EVERY)
