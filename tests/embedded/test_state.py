@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from deploy.embedded import postgres
 from deploy.embedded.account import needed_account
 from deploy.embedded.errors import StackError
 from deploy.embedded.state import State, default_root, open_state
@@ -73,3 +74,12 @@ def test_an_unusable_folder_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(StackError, match="cannot be used"):
         open_state(tmp_path / "file" / "state", None)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root copies the binaries")
+def test_copied_binaries_run_as_the_account(session_folder: Path) -> None:
+    account = needed_account()
+    assert account is not None
+    postgres.copy_binaries(session_folder / "copy" / "postgresql")
+    for program in ("postgres", "initdb"):
+        assert account.can_run(session_folder / "copy" / "postgresql" / postgres.BINARIES / program)
