@@ -76,14 +76,17 @@ def demo(
 
 @app.command()
 def publish(
-    file: Annotated[Path, typer.Argument(help="A declaration: CloudEvents JSON, see contracts/examples.")],
+    file: Annotated[Path, typer.Argument(help="A declaration: CloudEvents JSON, as in deploy/demo/files.")],
     institution: Annotated[str, typer.Option("--as", help="The institution that declares it.")],
+    referral: Annotated[
+        str | None, typer.Option(help="Which referral it is about, where the file does not say.")
+    ] = None,
     wait: Annotated[float, typer.Option(help="Seconds to wait for the outcome.")] = 30,
 ) -> None:
     """Publish a declaration, wait for its outcome and print it; the exit code is 1 unless it was applied."""
     from deploy.commands_institution import publish as run
 
-    sys.exit(run(file, institution, wait))
+    sys.exit(run(file, institution, referral, wait))
 
 
 @app.command()

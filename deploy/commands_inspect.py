@@ -17,18 +17,27 @@ from services.referrals.refold import refold
 
 def show(referral: str) -> None:
     """Print a referral's timeline with facts, alerts and leaf indexes. Raises StackError when it is unknown."""
+    found = timeline(referral)
+    _, running = running_stack()
+    with httpx.Client(timeout=10) as client:
+        query = f"referral={found['referral']}"
+        alerts = _get(client, f"{running['http']['notifications']}/v1/alerts?{query}", "the notification service")
+        leaves = _get(client, f"{running['http']['audit']}/v1/entries?{query}", "the audit service")
+    _print(found, _grouped(alerts, "alerts"), _grouped(leaves, "entries"))
+
+
+def timeline(referral: str) -> dict[str, Any]:
+    """A referral with its facts, as its service answers. Raises StackError when it is unknown."""
     _, running = running_stack()
     try:
         id = UUID(referral)  # noqa: A001
     except ValueError:
         raise StackError("A referral is named by its UUID, such as 0198c0de-0000-7000-8000-000000000000.") from None
     with httpx.Client(timeout=10) as client:
-        timeline = _get(client, f"{running['http']['referrals']}/v1/referrals/{id}", "the referral service")
-        if timeline is None:
-            raise StackError(f"There is no referral {id}.")
-        alerts = _get(client, f"{running['http']['notifications']}/v1/alerts?referral={id}", "notifications")
-        leaves = _get(client, f"{running['http']['audit']}/v1/entries?referral={id}", "the audit log")
-    _print(timeline, _grouped(alerts, "alerts"), _grouped(leaves, "entries"))
+        found = _get(client, f"{running['http']['referrals']}/v1/referrals/{id}", "the referral service")
+    if found is None:
+        raise StackError(f"There is no referral {id}.")
+    return found
 
 
 def _get(client: httpx.Client, url: str, who: str) -> dict[str, Any] | None:

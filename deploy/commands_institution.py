@@ -1,34 +1,57 @@
 """`ruta publish` and `ruta watch`: what an institution's own system would do, with its own login and keys."""
 
 import asyncio
+import json
 from datetime import datetime
 from pathlib import Path
 from typing import NoReturn
 from zoneinfo import ZoneInfo
 
 from contracts import keys, labels
+from contracts.codec import Declaration
 from contracts.facts import Applied, DuplicateFact, Fact, QuarantinedFact, RefusedFact
 from contracts.sdk import Inbox, Opened, Publisher, SdkError, read_file
+from contracts.sdk.file import read_event
 from contracts.values import State
+from deploy.commands_inspect import timeline
 from deploy.embedded.errors import StackError
 from deploy.keys import key_folder, overlay_file
 from deploy.provision import Target
 from deploy.running import running_stack
 
 _BOGOTA = ZoneInfo("America/Bogota")
+_SYSTEM = "ruta-publish"
 
 
-def publish(file: Path, institution: str, wait: float) -> int:
-    """Send the declaration in ``file``, wait for its outcome and print it; 0 when it was applied (now or before)."""
+def publish(file: Path, institution: str, referral: str | None, wait: float) -> int:
+    """Send the declaration in ``file``, wait for its outcome and print it; 0 when it was applied (now or before).
+
+    ``referral`` says which one it is about, where the file does not; its need is then looked up.
+    """
     target = _member(institution)
     try:
-        return asyncio.run(_publish(target, file, institution, wait))
+        overlay = keys.load(overlay_file(target))
+        if referral is None:
+            declaration = read_file(file, institution, keys=overlay, system=_SYSTEM)
+        else:
+            declaration = read_event(_about(file, referral), institution, keys=overlay, system=_SYSTEM)
+        return asyncio.run(_publish(target, declaration, institution, wait))
     except (SdkError, keys.BadKeyFile) as problem:
         raise StackError(str(problem)) from problem
 
 
-async def _publish(target: Target, file: Path, institution: str, wait: float) -> int:
-    declaration = read_file(file, institution, keys=keys.load(overlay_file(target)), system="ruta-publish")
+def _about(file: Path, referral: str) -> bytes:
+    """The file's event with the referral and its need filled in."""
+    try:
+        event = json.loads(file.read_bytes())
+        return json.dumps({**event, "subject": referral, "correlationid": timeline(referral)["need"]}).encode()
+    except OSError as error:
+        raise StackError(f"{file} cannot be read: {error.strerror}") from None
+    except (ValueError, TypeError):
+        raise StackError(f"{file.name} is not a JSON object.") from None
+
+
+async def _publish(target: Target, declaration: Declaration, institution: str, wait: float) -> int:
     async with Publisher(
         institution, bootstrap=target.kafka_bootstrap, password=target.state.secret(f"kafka/{institution}")
     ) as publisher:

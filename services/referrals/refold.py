@@ -48,7 +48,7 @@ async def refold(connection: asyncpg.Connection) -> Refolded:
         stored = {row["referral"]: restore(row) for row in await connection.fetch(_SQL["states"]) if row["version"]}
     for referral in states.keys() | stored.keys():
         if states.get(referral) != stored.get(referral):
-            differences.append(Difference(referral, _difference(states.get(referral), stored.get(referral))))
+            differences.append(Difference(referral, _difference(states.get(referral), stored.get(referral))))  # noqa: PERF401
     return Refolded(count, len(states), tuple(differences))
 
 
