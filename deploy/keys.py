@@ -1,10 +1,15 @@
-"""The sealing keys of this operator's institutions: made once per state, private ones 0600, public ones for all."""
+"""The keys of this operator's system: made once per state, private ones 0600, public ones for all."""
 
 from pathlib import Path
 
 from contracts import keys
 from contracts.keys import Overlay
+from deploy.embedded.state import State
 from deploy.provision import Target
+from services.audit import keys as audit_keys
+
+AUDIT_ORIGIN = "ruta.invalid/audit"
+"""Names the embedded system's log in its checkpoints (C2SP tlog-checkpoint origin); a real one has a real host."""
 
 
 def key_folder(target: Target) -> Path:
@@ -17,7 +22,13 @@ def overlay_file(target: Target) -> Path:
     return target.state.root / "keys.json"
 
 
+def signing_key_file(state: State) -> Path:
+    """The audit log's Ed25519 key."""
+    return state.secrets / "audit-signing-key"
+
+
 def ensure(target: Target) -> Overlay:
-    """Make the keys that are missing; those that exist are never replaced."""
+    """Make the keys that are missing; those that exist are never replaced. Returns the public sealing keys."""
+    audit_keys.ensure(signing_key_file(target.state), AUDIT_ORIGIN)
     codes = [institution.code for institution in target.directory.institutions]
     return keys.make(codes, key_folder(target), overlay_file(target))

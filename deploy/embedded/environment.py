@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from deploy.embedded.ports import Ports
 from deploy.embedded.state import CHECKOUT, State
+from deploy.keys import AUDIT_ORIGIN, signing_key_file
 
 if TYPE_CHECKING:
     from deploy.embedded.stack import Addresses
@@ -37,8 +38,8 @@ def service_environment(
         values |= {"RUTA_SMTP_HOST": addresses.smtp_host, "RUTA_SMTP_PORT": str(addresses.smtp_port)}
     if name == "audit":
         values |= {
-            "RUTA_AUDIT_SIGNING_KEY_FILE": str(state.secrets / "audit-signing-key"),
-            "RUTA_AUDIT_ORIGIN": "ruta.invalid/audit",
+            "RUTA_AUDIT_SIGNING_KEY_FILE": str(signing_key_file(state)),
+            "RUTA_AUDIT_ORIGIN": AUDIT_ORIGIN,
             "RUTA_AUDIT_KEYS_USER": "audit_keys_app",
             "RUTA_AUDIT_KEYS_PASSWORD_FILE": str(state.secret_file("database/audit_keys_app")),
         }

@@ -12,14 +12,14 @@ import shutil
 import sys
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
 
 from contracts.directory import SEED, load
-from deploy import provision
+from deploy import keys, provision
 from deploy.embedded import jars, mail
 from deploy.embedded.account import needed_account
 from deploy.embedded.environment import inherited, service_environment
@@ -43,9 +43,6 @@ _FREE_BYTES = 200_000_000
 
 Report = Callable[[str, str], None]
 """Called with a subject ("Kafka") and what is happening to it ("started")."""
-
-Preparation = Callable[[State], Awaitable[None] | None]
-"""Makes something in the state folder before services start, such as keys; called at every start."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +72,6 @@ class Stack:
         *,
         directory_file: Path = SEED,
         report: Report = lambda subject, message: None,
-        preparations: Iterable[Preparation] = (),
         extra_environment: Mapping[str, str] | None = None,
     ) -> None:
         """`extra_environment` reaches every service: failpoints, a clock scale."""
@@ -83,7 +79,6 @@ class Stack:
         self._root = root
         self._directory_file = directory_file
         self._report = report
-        self._preparations = tuple(preparations)
         self._extra = dict(extra_environment or {})
         self._closing = AsyncExitStack()
 
@@ -129,10 +124,7 @@ class Stack:
             await _together(self._start_kafka(), self._start_postgres(postgres), self._start_mail())
             changes = await provision.everything(self.target)
             self._report("Provisioning", f"{len(changes)} changes" if changes else "nothing to change")
-            for prepare in self._preparations:
-                result = prepare(self.state)
-                if result is not None:
-                    await result
+            keys.ensure(self.target)
             self._changed()
             self._closing = opened.pop_all()
         return self
