@@ -119,7 +119,7 @@ def included(leaf: bytes, index: int, size: int, proof: Sequence[bytes], root: b
 
 
 def consistent(old: int, new: int, old_root: bytes, new_root: bytes, proof: Sequence[bytes]) -> bool:
-    """Whether ``proof`` shows that the tree of ``new`` leaves begins with that of ``old`` (RFC 9162 section 2.1.4.2)."""
+    """Whether ``proof`` shows that the tree of ``new`` leaves extends that of ``old`` (RFC 9162 section 2.1.4.2)."""
     if not 0 < old <= new:
         return False
     if old == new:

@@ -1,0 +1,131 @@
+"""What callers may ask the log: the signed checkpoint, a leaf with its proof, the leaves about a referral or a fact.
+
+A leaf holds ids, codes and digests only. Whoever asks is not logged yet, so the service answers on loopback only.
+"""
+
+from base64 import b64encode
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+from uuid import UUID
+
+import asyncpg
+from fastapi import FastAPI, HTTPException, Query
+from fastapi import Path as PathParameter
+from fastapi.responses import PlainTextResponse
+from pydantic import BaseModel
+
+from services.audit import leaf as leaves
+from services.audit import merkle, tree
+from services.runtime import clock, sql, web
+
+_SQL = sql.load(Path(__file__).parent / "sql" / "read.sql")
+
+
+class LogView(BaseModel):
+    """The log as it stands. ``vkey`` verifies its checkpoints; the root is base64."""
+
+    origin: str
+    vkey: str
+    size: int
+    root: str
+    stored_at: datetime | None
+    checkpoint_age_seconds: float | None
+
+
+class ProofView(BaseModel):
+    """A leaf, exactly as it is hashed, and its audit path (base64, leaf to root) in the tree of the checkpoint."""
+
+    index: int
+    leaf: str
+    leaf_hash: str
+    size: int
+    root: str
+    proof: list[str]
+    checkpoint: str
+
+
+class EntryView(BaseModel):
+    """One leaf: where its record stood and what it is about. ``fact``: the fact that it is, tells of or led to."""
+
+    index: int
+    kind: str
+    topic: str
+    partition: int
+    offset: int
+    owner: str
+    event: UUID | None
+    fact: UUID | None
+    referral: UUID | None
+    leaf: dict[str, Any]
+
+
+class EntriesView(BaseModel):
+    """Leaves in the order of the log; ask again with ``after`` the last index while there are ``limit`` of them."""
+
+    entries: list[EntryView]
+
+
+def build(pool: asyncpg.Pool, origin: str, vkey: str, missing: web.Missing) -> FastAPI:
+    """The service's HTTP interface on a pool of its own database role."""
+    app = web.api("Ruta audit log", missing)
+
+    @app.get("/v1/checkpoint", response_class=PlainTextResponse)
+    async def checkpoint() -> str:
+        """The newest signed checkpoint (C2SP tlog-checkpoint); 404 while the log is empty."""
+        row = await pool.fetchrow(_SQL["newest"])
+        if row is None:
+            raise HTTPException(404, "the log is empty")
+        return str(row["note"])
+
+    @app.get("/v1/log")
+    async def log() -> LogView:
+        """Size, root and age of the newest checkpoint."""
+        row = await pool.fetchrow(_SQL["newest"])
+        return LogView(
+            origin=origin,
+            vkey=vkey,
+            size=row["size"] if row else 0,
+            root=_b64(row["root"] if row else merkle.EMPTY_ROOT),
+            stored_at=row and row["stored_at"],
+            checkpoint_age_seconds=row and (clock.now() - row["stored_at"]).total_seconds(),
+        )
+
+    @app.get("/v1/entries/{index}")
+    async def entry(index: Annotated[int, PathParameter(ge=0, lt=2**63)]) -> ProofView:
+        """A leaf with its proof in the newest checkpoint's tree; 404 when the log is not that long."""
+        async with pool.acquire() as connection:
+            newest = await connection.fetchrow(_SQL["newest"])
+            row = await connection.fetchrow(_SQL["entry"], index)
+            if newest is None or row is None or index >= newest["size"]:
+                raise HTTPException(404, "the log has no such leaf yet")
+            size = newest["size"]
+            path = await tree.roots(connection, size, merkle.inclusion_ranges(index, size))
+        return ProofView(
+            index=index,
+            leaf=row["leaf"].decode(),
+            leaf_hash=_b64(merkle.leaf_hash(row["leaf"])),
+            size=size,
+            root=_b64(newest["root"]),
+            proof=[_b64(one) for one in path],
+            checkpoint=newest["note"],
+        )
+
+    @app.get("/v1/entries")
+    async def entries(
+        referral: UUID | None = None,
+        fact: UUID | None = None,
+        after: Annotated[int, Query(ge=-1, lt=2**63)] = -1,
+        limit: Annotated[int, Query(ge=1, le=1000)] = 500,
+    ) -> EntriesView:
+        """The leaves about a referral or a fact; one of the two must be named."""
+        if referral is None and fact is None:
+            raise HTTPException(422, "name a referral or a fact")
+        rows = await pool.fetch(_SQL["entries"], referral, fact, after, limit)
+        return EntriesView(entries=[EntryView(**{**row, "leaf": leaves.read(row["leaf"])}) for row in rows])
+
+    return app
+
+
+def _b64(content: bytes) -> str:
+    return b64encode(content).decode()

@@ -1,0 +1,47 @@
+"""The audit service, put together: one constructor, used by the process and by tests."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from services.audit import api, keys
+from services.audit.sequencer import Sequencer, consumer
+from services.audit.settings import Settings
+from services.audit.streams import Streams
+from services.runtime import database, kafka, web
+from services.runtime.process import Job, closing
+from services.runtime.progress import ConsumerProgress
+
+
+@asynccontextmanager
+async def service(settings: Settings) -> AsyncIterator[list[Job]]:
+    """Sequencer and API of one process."""
+    signer = keys.load(settings.audit_signing_key_file, settings.audit_origin)
+    async with AsyncExitStack() as stack:
+        log_connection = await database.connect(settings, application="audit sequencer")
+        await stack.enter_async_context(closing(log_connection))
+        keys_connection = await database.connect(
+            settings,
+            user=settings.audit_keys_user,
+            password_file=str(settings.audit_keys_password_file),
+            application="audit keys",
+        )
+        await stack.enter_async_context(closing(keys_connection))
+        pool = await database.pool(settings, application="audit api")
+        await stack.enter_async_context(closing(pool))
+        reader = consumer(settings)
+        await reader.start()
+        await stack.enter_async_context(closing(reader, "stop"))
+
+        streams = Streams(reader, lambda: kafka.topic_ids(settings))
+        sequencer = Sequencer(log_connection, keys_connection, signer, streams)
+        progress = ConsumerProgress()
+
+        async def missing() -> list[str]:
+            return sequencer.missing() or progress.missing(reader, sequencer.busy_since)
+
+        app = api.build(pool, settings.audit_origin, signer.verifier.vkey, missing)
+
+        async def http() -> None:
+            await web.serve(app, settings.http_host, settings.http_port)
+
+        yield [sequencer.run, http]

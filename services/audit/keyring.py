@@ -1,0 +1,54 @@
+"""Data keys in their own schema, through their own login: made before the leaf that needs them, destroyed to erase.
+
+Nothing is cached: a key that was destroyed must not seal another record.
+"""
+
+import os
+from collections.abc import Collection, Iterable
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import asyncpg
+
+from services.audit import seal
+from services.audit.seal import Key
+from services.audit.sequence import Scope
+from services.runtime import sql
+
+_SQL = sql.load(Path(__file__).parent / "sql" / "keys.sql")
+
+
+async def keys(connection: asyncpg.Connection, scopes: Collection[Scope]) -> dict[Scope, Key]:
+    """The keys of these scopes; what is missing is made, and durable when this returns."""
+    found = await _current(connection, scopes)
+    if missing := scopes - found.keys():
+        rows = [(uuid4(), owner, scope, os.urandom(seal.KEY_BYTES)) for owner, scope in sorted(missing)]
+        await connection.execute(_SQL["make"], *map(list, zip(*rows, strict=True)))
+        found |= await _current(connection, missing)
+    return found
+
+
+async def _current(connection: asyncpg.Connection, scopes: Collection[Scope]) -> dict[Scope, Key]:
+    rows = await connection.fetch(
+        _SQL["current"], list({scope for _, scope in scopes}), list({owner for owner, _ in scopes})
+    )
+    wanted = set(scopes)
+    return {
+        place: seal.key(row["kid"], row["secret"]) for row in rows if (place := (row["owner"], row["scope"])) in wanted
+    }
+
+
+async def by_id(connection: asyncpg.Connection, ids: Iterable[UUID]) -> dict[UUID, Key | None]:
+    """Keys by id: None for a destroyed one; an id that is absent was never made, or its row was removed."""
+    rows = await connection.fetch(_SQL["by_id"], list(ids))
+    return {row["kid"]: row["secret"] and seal.key(row["kid"], row["secret"]) for row in rows}
+
+
+async def destroy(connection: asyncpg.Connection, scope: str) -> int:
+    """Destroy every key of a referral (or of a month's unreadable records); returns how many there were.
+
+    The table is vacuumed at once, because a row version that is only dead can still be read from the disk.
+    """
+    status = await connection.execute(_SQL["destroy"], scope)
+    await connection.execute("vacuum data_key")
+    return int(status.split()[-1])

@@ -1,0 +1,153 @@
+"""The leaf: canonical JSON that says which record arrived where, and commits to its bytes. No personal data.
+
+Keys are sorted ASCII, values are integers and ASCII strings, absent fields are left out: these bytes are RFC 8785's.
+
+    c      commitment to the record: SHA-256(0x02 ‖ salt ‖ frame), hexadecimal
+    case   referral · cs its leaf's number within the referral, from 1 · cp index of the referral's leaf before
+    cause  event that caused this one · cl Kafka cluster id
+    first  duplicate or conflict: index of the leaf that used the event id first
+    flaw   code of why the envelope cannot be read; then id, type, time, case and cause are absent
+    from   who alone may write there · is its leaf's number within that, from 1 · ip index of the leaf before
+    id     event · type · time declared by the sender
+    k      kind · kid key under which the record is sealed · kt Kafka's timestamp, milliseconds
+    n      size of the record's frame, rounded up to a power of two
+    o      offset · p partition · ti topic id · topic   ·   gap: o to `to`, and why
+    v      1 · x SHA-256 of the sealed record, hexadecimal
+
+What is declared, and Kafka's times, are claims. The order of leaves is proven; time is proven by who signs roots.
+"""
+
+import json
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from contracts import facts, topics
+
+MAX_LEAF_BYTES = 8_192
+_SMALLEST_SIZE = 256
+
+
+class Kind(StrEnum):
+    """What a leaf records. Duplicates and conflicts use an event id again, with the same bytes or with others."""
+
+    EVENT = "event"
+    DUPLICATE = "duplicate"
+    CONFLICT = "conflict"
+    GAP = "gap"
+
+
+class Malformed(ValueError):
+    """These bytes are no leaf of this log."""
+
+
+class Columns(NamedTuple):
+    """What the table repeats of a leaf, for indexes and constraints. ``last_offset`` differs in a gap only."""
+
+    kind: str
+    cluster: str
+    topic: str
+    topic_id: str
+    partition: int
+    record_offset: int
+    last_offset: int
+    owner: str
+    owner_seq: int
+    owner_prev: int | None
+    referral: UUID | None
+    referral_seq: int | None
+    referral_prev: int | None
+    event_id: UUID | None
+    fact_id: UUID | None
+    first_use: int | None
+
+
+_ALWAYS: dict[str, type] = {
+    "cl": str, "from": str, "is": int, "k": str, "o": int, "p": int, "ti": str, "topic": str, "v": int,
+}  # fmt: skip
+_OF_A_RECORD: dict[str, type] = {"c": str, "kid": str, "kt": int, "n": int, "x": str}
+_OF_A_GAP: dict[str, type] = {"to": int, "why": str}
+_SOMETIMES: dict[str, type] = {
+    "case": str, "cause": str, "cp": int, "cs": int, "first": int, "flaw": str, "id": str, "ip": int, "time": str,
+    "type": str,
+}  # fmt: skip
+
+_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), check_circular=False).encode
+
+
+def canonical(fields: Mapping[str, str | int | None]) -> bytes:
+    """The bytes of these fields; those that are None are left out."""
+    return _encode({name: value for name, value in fields.items() if value is not None}).encode()
+
+
+def complete(header: bytes, sealed_digest: bytes) -> bytes:
+    """The leaf of a header (the canonical leaf without ``x``, which sorts last) and the sealed record's digest."""
+    return b'%b,"x":"%b"}' % (header[:-1], sealed_digest.hex().encode())
+
+
+def header(fields: Mapping[str, Any]) -> bytes:
+    """The leaf without ``x``: what the sealed record is bound to."""
+    return canonical({name: value for name, value in fields.items() if name != "x"})
+
+
+def read(leaf: bytes) -> dict[str, Any]:
+    """The fields of a leaf. Raises Malformed unless these are exactly the bytes that the log would write."""
+    if len(leaf) > MAX_LEAF_BYTES:
+        raise Malformed("it is too long")
+    try:
+        fields = json.loads(leaf)
+    except ValueError:
+        raise Malformed("it is not JSON") from None
+    if not isinstance(fields, dict) or canonical(fields) != leaf:
+        raise Malformed("it is not canonical")
+    required = _ALWAYS | (_OF_A_GAP if fields.get("k") == Kind.GAP else _OF_A_RECORD)
+    allowed = required | _SOMETIMES
+    if not required.keys() <= fields.keys() <= allowed.keys():
+        raise Malformed("its fields are not those of its kind")
+    if any(type(value) is not allowed[name] for name, value in fields.items()):
+        raise Malformed("a field has another type")
+    if fields["v"] != 1 or fields["k"] not in Kind.__members__.values():
+        raise Malformed("it is of another version or kind")
+    return fields
+
+
+def columns(fields: Mapping[str, Any]) -> Columns:
+    """What the table says of a leaf. Raises ValueError for ids that are none."""
+    coordinates = fields["cl"], fields["ti"], fields["p"], fields["o"]
+    return Columns(
+        kind=fields["k"],
+        cluster=fields["cl"],
+        topic=fields["topic"],
+        topic_id=fields["ti"],
+        partition=fields["p"],
+        record_offset=fields["o"],
+        last_offset=fields.get("to", fields["o"]),
+        owner=fields["from"],
+        owner_seq=fields["is"],
+        owner_prev=fields.get("ip"),
+        referral=_uuid(fields.get("case")),
+        referral_seq=fields.get("cs"),
+        referral_prev=fields.get("cp"),
+        event_id=_uuid(fields.get("id")),
+        fact_id=_fact(fields, coordinates),
+        first_use=fields.get("first"),
+    )
+
+
+def size_class(frame_bytes: int) -> int:
+    """The published size of a record: the next power of two, at least 256, so that it tells little."""
+    return max(_SMALLEST_SIZE, 1 << (frame_bytes - 1).bit_length())
+
+
+def _fact(fields: Mapping[str, Any], coordinates: tuple[str, str, int, int]) -> UUID | None:
+    """The fact a leaf belongs to: itself, the one that a receipt tells of, or the answer to a declaration."""
+    if fields["topic"] == topics.FACTS:
+        return _uuid(fields.get("id"))
+    if fields["topic"] == topics.ALERTS:
+        return _uuid(fields.get("cause"))
+    return None if fields["k"] == Kind.GAP else facts.fact_id(*coordinates, ordinal=0)
+
+
+def _uuid(text: str | None) -> UUID | None:
+    return None if text is None else UUID(text)

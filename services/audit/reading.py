@@ -1,0 +1,122 @@
+"""What the log takes from a record: whose it is, which event, which referral. Total, and blind to the content.
+
+Only the envelope is judged. Whether the value means anything is the referral service's decision, and that decision
+is a fact with a leaf of its own.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from contracts import envelope as ce
+from contracts import facts, receipts, topics
+from contracts.codec import MAX_VALUE_BYTES, Record
+from contracts.declarations import TYPE_PREFIX
+from contracts.envelope import Envelope, Flaw, timestamp
+from contracts.values import Problem
+
+_OWN_TYPE = re.compile(
+    rf"(?:{re.escape(facts.TYPE_PREFIX)}|{re.escape(receipts.TYPE_PREFIX)})[a-z-]{{1,32}}\.v[0-9]{{1,3}}"
+)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LAST_MILLISECOND = 253_402_300_799_999
+"""The end of the year 9999: a producer's clock may say anything."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A record with its unique coordinates and what its envelope says. ``flaw`` set: it says nothing that counts.
+
+    ``owner`` alone may write to the topic; for the topic of our pages it is the institution in whose name they wrote.
+    """
+
+    record: Record
+    cluster: str
+    topic_id: str
+    owner: str
+    event: UUID | None = None
+    type: str | None = None
+    time: str | None = None
+    referral: UUID | None = None
+    cause: UUID | None = None
+    flaw: str | None = None
+
+    @property
+    def scope(self) -> tuple[str, str]:
+        """Whose key seals it: of a referral at one owner, or of a month's unreadable records of an owner."""
+        return self.owner, month(self.record.timestamp) if self.referral is None else str(self.referral)
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Offsets without a record, ``first`` to ``last``. ``why``: lost (Kafka has dropped them) or hole (never any)."""
+
+    cluster: str
+    topic: str
+    topic_id: str
+    partition: int
+    first: int
+    last: int
+    why: str
+
+
+def owner(topic: str) -> str:
+    """Who alone may write to a logged topic: an institution, the desk, or the service of ours that does."""
+    own = {topics.FACTS: topics.REFERRALS, topics.ALERTS: topics.NOTIFICATIONS}.get(topic)
+    return own or topics.owner(topic) or topic
+
+
+def logged(topic: str) -> bool:
+    """Whether the records of a topic get leaves."""
+    return topic in (topics.FACTS, topics.ALERTS) or topics.owner(topic) is not None
+
+
+def read(record: Record, cluster: str, topic_id: str) -> Arrival:
+    """Read a record of a logged topic. Never raises."""
+    whose = owner(record.topic)
+    if record.topic in (topics.FACTS, topics.ALERTS):
+        return _read_own(record, cluster, topic_id, whose)
+    head = _declared(record)
+    if isinstance(head, Envelope) and whose == topics.DESK:
+        whose = head.institution
+    if isinstance(head, Envelope) and head.institution != whose:
+        head = Flaw(Problem.SOURCE_NOT_OWNER)
+    if isinstance(head, Flaw):
+        return Arrival(record, cluster, topic_id, whose, flaw=str(head.problem))
+    return Arrival(
+        record, cluster, topic_id, whose, head.id, f"{TYPE_PREFIX}{head.verb}.v1", timestamp(head.time),
+        head.referral, head.causation,
+    )  # fmt: skip
+
+
+def _declared(record: Record) -> Envelope | Flaw:
+    if not record.value:
+        return Flaw(Problem.EMPTY)
+    if len(record.value) > MAX_VALUE_BYTES:
+        return Flaw(Problem.TOO_LARGE)
+    head = ce.read(record.headers)
+    if isinstance(head, Envelope) and record.key != str(head.referral).encode():
+        return Flaw(Problem.KEY_NOT_SUBJECT)
+    return head
+
+
+def _read_own(record: Record, cluster: str, topic_id: str, whose: str) -> Arrival:
+    texts = ce.read_headers(record.headers)
+    if isinstance(texts, Flaw):
+        return Arrival(record, cluster, topic_id, whose, flaw=str(texts.problem))
+    time = ce.read_time(texts.get("ce_time", ""))
+    if time is None or not _OWN_TYPE.fullmatch(texts.get("ce_type", "")):
+        return Arrival(record, cluster, topic_id, whose, flaw=str(Problem.HEADER_INVALID))
+    try:
+        event = UUID(texts.get("ce_id", ""))
+        referral, cause = (UUID(texts[n]) if n in texts else None for n in ("ce_subject", "ce_causationid"))
+    except ValueError:
+        return Arrival(record, cluster, topic_id, whose, flaw=str(Problem.HEADER_INVALID))
+    return Arrival(record, cluster, topic_id, whose, event, texts["ce_type"], timestamp(time), referral, cause)
+
+
+def month(milliseconds: int) -> str:
+    """The UTC month of a broker time: ``2026-11``. Times that no calendar has count as the first month or the last."""
+    bounded = min(max(milliseconds, 0), _LAST_MILLISECOND)
+    return f"{_EPOCH + timedelta(milliseconds=bounded):%Y-%m}"

@@ -1,0 +1,16 @@
+"""What this service needs to know besides the common settings: its signing key, its name, the keys' own login."""
+
+from typing import Annotated
+
+from pydantic import FilePath, StringConstraints
+
+from services.runtime import settings
+
+
+class Settings(settings.Settings):
+    """``RUTA_AUDIT_…``. ``audit_origin`` names the log for ever, in every checkpoint: a URL without its scheme."""
+
+    audit_signing_key_file: FilePath
+    audit_origin: Annotated[str, StringConstraints(pattern=r"^[a-z0-9.:/-]{1,200}$")]
+    audit_keys_user: str
+    audit_keys_password_file: FilePath

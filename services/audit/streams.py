@@ -1,0 +1,135 @@
+"""Which partitions are read, and from where. Every hole in their offsets becomes a gap that the log records."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import OffsetOutOfRangeError
+
+from services.audit import reading
+from services.audit.reading import Arrival, Gap
+from services.audit.sequence import Stream
+from services.runtime import kafka
+from services.runtime.kafka import Cluster
+
+log = logging.getLogger("ruta.audit")
+
+LISTED_EVERY = 2.0
+"""Seconds between two looks at which topics there are, and whether one was made anew under an old name."""
+
+LOST, HOLE = "lost", "hole"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The partitions to read now, each with its unique name."""
+
+    cluster: str
+    partitions: Mapping[TopicPartition, Stream]
+
+
+class Streams:
+    """The logged topics of a cluster behind one consumer with manual assignment."""
+
+    def __init__(self, consumer: AIOKafkaConsumer, topic_ids: Callable[[], Coroutine[Any, Any, Cluster]]) -> None:
+        self.consumer = consumer
+        self.unreadable: list[str] = []
+        """Partitions that end before our position: Kafka has lost what the log holds. Somebody must look."""
+        self._topic_ids = topic_ids
+        self._wanted = Wanted("", {})
+        self._seen: Wanted | None = None
+        self._next: dict[TopicPartition, int] = {}
+
+    @contextlib.asynccontextmanager
+    async def listing(self) -> AsyncIterator[None]:
+        """Keep looking for topics while the block runs."""
+        self._seen = await self._list()
+        looking = asyncio.ensure_future(self._keep_listing())
+        try:
+            yield
+        finally:
+            looking.cancel()
+            await asyncio.wait([looking])
+
+    async def _keep_listing(self) -> None:
+        while True:
+            await asyncio.sleep(LISTED_EVERY)
+            try:
+                self._seen = await self._list()
+            except Exception as error:  # what there is goes on being read; readiness watches the rest
+                log.warning("topics not listed", extra={"reason": type(error).__name__})
+
+    async def _list(self) -> Wanted:
+        cluster = await self._topic_ids()
+        ids = {name: id for name, id in cluster.topic_ids.items() if reading.logged(name)}  # noqa: A001
+        await self.consumer._client.set_topics(list(ids))
+        found = {}
+        for name, topic_id in ids.items():
+            for partition in self.consumer.partitions_for_topic(name) or ():
+                found[TopicPartition(name, partition)] = (cluster.id, topic_id, partition)
+        return Wanted(cluster.id, found)
+
+    def changed(self) -> Wanted | None:
+        """What is to be read, when it is not what is being read."""
+        seen, self._seen = self._seen, None
+        return seen if seen is not None and seen != self._wanted else None
+
+    async def assign(self, wanted: Wanted, stored: Mapping[Stream, int]) -> list[Gap]:
+        """Read these partitions from the stored positions; returns the gaps that this already shows."""
+        partitions = list(wanted.partitions)
+        first = await self.consumer.beginning_offsets(partitions)
+        end = await self.consumer.end_offsets(partitions)
+        gaps, self.unreadable, self._next = [], [], {}
+        for partition, stream in wanted.partitions.items():
+            position = stored.get(stream, 0)
+            if position > end[partition]:
+                log.critical("Kafka lost records that have leaves", extra=_at(partition, position))
+                self.unreadable.append(f"{partition.topic}-{partition.partition} ends before its last leaf")
+                continue
+            if first[partition] > position:
+                gaps.append(_gap(stream, partition, position, first[partition], LOST))
+                position = first[partition]
+            self._next[partition] = position
+        self.consumer.assign(list(self._next))
+        for partition, position in self._next.items():
+            self.consumer.seek(partition, position)
+        self._wanted = wanted
+        return gaps
+
+    async def take(self, seconds: float, most: int) -> list[Arrival | Gap]:
+        """What is waiting, at most ``most`` records, each partition in order; empty after ``seconds`` without any."""
+        if not self._next:
+            await asyncio.sleep(min(seconds, LISTED_EVERY))
+            return []
+        try:
+            batch = await self.consumer.getmany(timeout_ms=int(seconds * 1000), max_records=most)
+        except OffsetOutOfRangeError:
+            # Dropped by retention before we came, or made anew: look at everything again.
+            log.warning("a position is out of range")
+            self._wanted, self._seen = Wanted("", {}), await self._list()
+            return []
+        items: list[Arrival | Gap] = []
+        for partition, records in batch.items():
+            stream = self._wanted.partitions[partition]
+            for raw in records:
+                expected = self._next[partition]
+                if raw.offset < expected:
+                    continue
+                if raw.offset > expected:
+                    items.append(_gap(stream, partition, expected, raw.offset, HOLE))
+                items.append(reading.read(kafka.record(raw), stream[0], stream[1]))
+                self._next[partition] = raw.offset + 1
+        return items
+
+
+def _gap(stream: Stream, partition: TopicPartition, first: int, after: int, why: str) -> Gap:
+    log.error("offsets without records", extra={**_at(partition, first), "records": after - first, "reason": why})
+    return Gap(stream[0], partition.topic, stream[1], partition.partition, first, after - 1, why)
+
+
+def _at(partition: TopicPartition, offset: int) -> dict[str, Any]:
+    return {"topic": partition.topic, "partition": partition.partition, "offset": offset}
