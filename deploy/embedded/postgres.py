@@ -164,9 +164,11 @@ def copy_binaries(target: Path) -> None:
     temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=".copying-"))
     unneeded = shutil.ignore_patterns("include", "*.a", "pkgconfig")
     try:
-        temporary.chmod(0o755)
         for tree in (_TREE, _LIBRARIES):
             shutil.copytree(_packages_folder() / tree, temporary / tree, symlinks=True, ignore=unneeded)
+        for path in (temporary, *temporary.rglob("*")):
+            if not path.is_symlink():  # an installation under umask 077 is closed to the account
+                path.chmod(0o755 if path.is_dir() or os.access(path, os.X_OK) else 0o644)
         temporary.rename(target)
     except OSError as problem:
         if not target.exists():  # else another start was quicker

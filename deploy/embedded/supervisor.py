@@ -121,11 +121,10 @@ class Supervisor:
         await self._children[name].running.wait()
 
     def kill(self, name: str) -> None:
-        """SIGKILL, as a fault: the child is started again."""
-        pid = self._children[name].pid
-        if pid is not None:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        """SIGKILL, as a fault: the child is started again, and `answered` waits for the new one."""
+        child = self._children[name]
+        child.running.clear()
+        _signal(child.pid, signal.SIGKILL)
 
     async def stop(self, *names: str, grace: float) -> None:
         """Stop these children together: their stop signal, after `grace` seconds SIGKILL. Unknown names are skipped."""

@@ -80,6 +80,10 @@ def test_an_unusable_folder_is_one_sentence(tmp_path: Path) -> None:
 def test_copied_binaries_run_as_the_account(session_folder: Path) -> None:
     account = needed_account()
     assert account is not None
-    postgres.copy_binaries(session_folder / "copy" / "postgresql")
+    before = os.umask(0o077)
+    try:
+        postgres.copy_binaries(session_folder / "copy" / "postgresql")
+    finally:
+        os.umask(before)
     for program in ("postgres", "initdb"):
         assert account.can_run(session_folder / "copy" / "postgresql" / postgres.BINARIES / program)
