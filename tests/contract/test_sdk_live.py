@@ -167,3 +167,17 @@ async def test_a_wrong_password_a_foreign_topic_and_a_closed_port_are_told_apart
     with pytest.raises(NotReachable):
         async with Publisher(SENDER, bootstrap=f"127.0.0.1:{Ports.free().kafka}", password="x"):
             pass
+
+
+async def test_a_broker_that_dies_makes_the_outcome_unknown_and_sending_again_is_safe(referrals: Stack) -> None:
+    made = fresh_request()
+    async with Publisher(SENDER, **login(referrals, SENDER)) as publisher:
+        await publisher.outcome(await publisher.send(fresh_request()))
+        referrals.kill("kafka")
+        with pytest.raises(OutcomeUnknown, match="send the same declaration again"):
+            await publisher.send(made, timeout=0.5)
+        await referrals.wait_ready("kafka")
+        event = await publisher.send(made, timeout=60)
+        fact = await publisher.outcome(event, timeout=60)
+    # Whichever copy came first was applied; whoever asks gets an answer that leads to it.
+    assert (fact.outcome, fact.referral) == ("applied", made.envelope.referral)
