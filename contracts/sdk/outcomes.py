@@ -14,7 +14,7 @@ from aiokafka.errors import KafkaError
 from contracts import facts, topics
 from contracts.facts import Fact
 from contracts.sdk.connection import Connection, started, translated
-from contracts.sdk.errors import NotPermitted, OutcomeUnknown
+from contracts.sdk.errors import NotPermitted, NotReachable, OutcomeUnknown
 from contracts.sdk.uuid7 import made_at
 
 REMEMBERED = 10_000
@@ -37,9 +37,9 @@ class Outcomes:
         async with AsyncExitStack() as opened:
             consumer = await opened.enter_async_context(started(_reader(self._connection), self._connection))
             place = await _assign(consumer, self._institution)
-            await consumer.seek_to_end(place)
-            # Resolved before anything is sent, or an early answer would lie before the end that is found later.
-            await consumer.position(place)
+            # The end must be known before anything is sent, or an early answer would lie before it.
+            if not await consumer.seek_to_end(place):
+                raise NotReachable("the broker does not tell where the topic ends")
             self._listening = asyncio.create_task(self._listen(consumer))
             opened.push_async_callback(self._stop)
             self._closing = opened.pop_all()
