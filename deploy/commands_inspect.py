@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -10,8 +10,10 @@ import httpx
 from rich.console import Console
 from rich.table import Table
 
+from deploy.audit import verify_log
+from deploy.database import reader
 from deploy.embedded.errors import StackError
-from deploy.running import operator, running_stack
+from deploy.running import running_stack
 from services.referrals.refold import refold
 
 
@@ -23,7 +25,7 @@ def show(referral: str) -> None:
         query = f"referral={found['referral']}"
         alerts = _get(client, f"{running['http']['notifications']}/v1/alerts?{query}", "the notification service")
         leaves = _get(client, f"{running['http']['audit']}/v1/entries?{query}", "the audit service")
-    _print(found, _grouped(alerts, "alerts"), _grouped(leaves, "entries"))
+    _print(found, _by_fact(alerts), _by_fact(leaves["entries"]))
 
 
 def timeline(referral: str) -> dict[str, Any]:
@@ -37,10 +39,11 @@ def timeline(referral: str) -> dict[str, Any]:
         found = _get(client, f"{running['http']['referrals']}/v1/referrals/{id}", "the referral service")
     if found is None:
         raise StackError(f"There is no referral {id}.")
-    return found
+    return dict(found)
 
 
-def _get(client: httpx.Client, url: str, who: str) -> dict[str, Any] | None:
+def _get(client: httpx.Client, url: str, who: str) -> Any:
+    """The answer as JSON, None for 404."""
     try:
         answer = client.get(url)
     except httpx.TransportError as error:
@@ -49,14 +52,13 @@ def _get(client: httpx.Client, url: str, who: str) -> dict[str, Any] | None:
         return None
     if answer.is_error:
         raise StackError(f"{who} answers {answer.status_code}; see its log.")
-    found: dict[str, Any] = answer.json()
-    return found
+    return answer.json()
 
 
-def _grouped(answer: Mapping[str, Any] | None, name: str) -> dict[str, list[dict[str, Any]]]:
+def _by_fact(rows: Iterable[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
     groups: dict[str, list[dict[str, Any]]] = {}
-    for one in (answer or {}).get(name, []):
-        groups.setdefault(str(one.get("fact")), []).append(one)
+    for row in rows:
+        groups.setdefault(str(row["fact"]), []).append(row)
     return groups
 
 
@@ -88,7 +90,7 @@ def compare() -> int:
 
 
 async def _compare() -> int:
-    async with operator("referrals") as connection:
+    async with reader(running_stack()[0], "referrals") as connection:
         result = await refold(connection)
     for difference in result.differences:
         print(f"{difference.referral}: {difference.what}")
@@ -104,7 +106,7 @@ def quarantine() -> None:
 
 async def _quarantine() -> None:
     table = Table("received (UTC)", "topic", "offset", "problem", "detail", box=None, pad_edge=False)
-    async with operator("referrals") as connection:
+    async with reader(running_stack()[0], "referrals") as connection:
         rows = await connection.fetch(
             "select received_at, value from fact where outcome = 'quarantined' order by position desc limit 500"
         )
@@ -119,3 +121,10 @@ async def _quarantine() -> None:
             fact.get("detail", ""),
         )
     Console().print(table if rows else "nothing is quarantined")
+
+
+def verify() -> int:
+    """`ruta audit verify`: 0 when the whole log fits together, 1 with the first thing that does not."""
+    verdict = asyncio.run(verify_log(running_stack()[0]))
+    print(verdict)
+    return 1 if verdict.misfit else 0

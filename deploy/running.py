@@ -1,17 +1,12 @@
 """The stack that is running on this state, as the other commands see it."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
-
-import asyncpg
 
 from contracts.directory import load
 from deploy.embedded.errors import StackError
 from deploy.embedded.state import State, default_root
 from deploy.provision import Target
-from deploy.provision_database import DATABASE
 
 
 def running_stack() -> tuple[Target, dict[str, Any]]:
@@ -30,21 +25,3 @@ def running_stack() -> tuple[Target, dict[str, Any]]:
         directory=directory,
     )
     return target, description
-
-
-@asynccontextmanager
-async def operator(schema: str) -> AsyncIterator[asyncpg.Connection]:
-    """A read-only connection to the running stack's database, with one service's schema in view."""
-    target, _ = running_stack()
-    connection = await asyncpg.connect(
-        host=target.database_host,
-        port=target.database_port,
-        database=DATABASE,
-        user="ruta_operator",
-        password=target.state.secret("database/ruta_operator"),
-        server_settings={"search_path": schema, "default_transaction_read_only": "on"},
-    )
-    try:
-        yield connection
-    finally:
-        await connection.close()

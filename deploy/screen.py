@@ -14,9 +14,9 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from deploy.database import reader
 from deploy.embedded.stack import Stack
 from deploy.embedded.supervisor import Phase, Status
-from deploy.provision_database import DATABASE
 from services.runtime import sql
 
 _SQL = sql.load(Path(__file__).parent / "sql" / "operator.sql")
@@ -37,30 +37,17 @@ async def show(stack: Stack) -> None:
 
 
 async def _every(stack: Stack, seconds: float, use: Callable[[Mapping[str, Any], Sequence[Any]], None]) -> None:
-    connection: asyncpg.Connection | None = None
     counts: Mapping[str, Any] = {}
     latest: Sequence[Any] = ()
     while True:
         try:
-            connection = connection or await _connect(stack)
-            counts = await connection.fetchrow(_SQL["counts"]) or {}
-            latest = await connection.fetch(_SQL["latest_alerts"], _LATEST)
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
-            connection = None  # PostgreSQL is being restarted: the last figures stay on the screen
+            async with asyncio.timeout(5), reader(stack.target, "referrals") as connection:
+                counts = await connection.fetchrow(_SQL["counts"]) or {}
+                latest = await connection.fetch(_SQL["latest_alerts"], _LATEST)
+        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            pass  # PostgreSQL is being restarted: the last figures stay on the screen
         use(counts, latest)
         await asyncio.sleep(seconds)
-
-
-async def _connect(stack: Stack) -> asyncpg.Connection:
-    return await asyncpg.connect(
-        host=stack.addresses.database_host,
-        port=stack.addresses.database_port,
-        database=DATABASE,
-        user="ruta_operator",
-        password=stack.state.secret("database/ruta_operator"),
-        timeout=5,
-        command_timeout=5,
-    )
 
 
 def draw(stack: Stack, counts: Mapping[str, Any], latest: Sequence[Any]) -> RenderableType:

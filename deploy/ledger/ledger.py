@@ -11,14 +11,14 @@ from typing import Any
 
 import asyncpg
 from aiokafka import AIOKafkaConsumer
-from services.audit.verify import verify_log
 
 from contracts import topics
+from deploy.audit import verify_log
+from deploy.database import reader
 from deploy.ledger import checks, kafka, leaks
 from deploy.ledger.checks import StoredAlert, StoredFact
 from deploy.ledger.kafka import Seen
 from deploy.provision import Target
-from deploy.provision_database import DATABASE
 from services.referrals.refold import refold
 from services.runtime import sql
 
@@ -50,23 +50,10 @@ class Ledger:
         return not self.problems
 
 
-async def connect(target: Target) -> asyncpg.Connection:
-    """The operator's read-only connection."""
-    return await asyncpg.connect(
-        host=target.database_host,
-        port=target.database_port,
-        database=DATABASE,
-        user="ruta_operator",
-        password=target.state.secret("database/ruta_operator"),
-        server_settings={"default_transaction_read_only": "on"},
-    )
-
-
 async def check(target: Target, canary: str | None = None) -> Ledger:
     """The ledger of a system at rest (see ``quiet``). ``canary`` stood in sealed parts only and is looked for."""
     seen = await kafka.read(target)
-    connection = await connect(target)
-    try:
+    async with reader(target, "referrals") as connection:
         stored = [_fact(row) for row in await connection.fetch(_SQL["facts"])]
         alerts = [StoredAlert(**row) for row in await connection.fetch(_SQL["alerts"])]
         logged = Counter({_place(row): row["leaves"] for row in await connection.fetch(_SQL["leaves"])})
@@ -84,18 +71,14 @@ async def check(target: Target, canary: str | None = None) -> Ledger:
         if canary is not None:
             problems += leaks.files((target.state.logs, target.state.mail), canary)
             problems += [problem async for problem in leaks.tables(connection, canary)]
-    finally:
-        await connection.close()
     return _ledger(seen, stored, alerts, mails, logged, problems)
 
 
 async def _recomputed(target: Target, connection: asyncpg.Connection) -> list[str]:
-    await connection.execute("set search_path to referrals")
     folded = await refold(connection)
-    await connection.execute("reset search_path")
     verdict = await verify_log(target)
     differences = [f"refold: referral {d.referral} {d.what}" for d in folded.differences]
-    return [*differences, *([f"audit log: {verdict.problem}"] if verdict.problem else [])]
+    return [*differences, *([f"audit log: {verdict}"] if verdict.misfit else [])]
 
 
 def _ledger(
@@ -135,12 +118,11 @@ async def quiet(target: Target, within: float = 120) -> None:
     log is the last to come to rest.
     """
     names = kafka.counted(target)
-    connection = await connect(target)
     consumer = AIOKafkaConsumer(**kafka.login(target))
     await consumer.start()
     consumer._client.set_topics(names)
     try:
-        async with asyncio.timeout(within):
+        async with asyncio.timeout(within), reader(target, "referrals") as connection:
             before: Any = None
             while True:
                 published = {place: end for place, end in (await kafka.ends(consumer, names)).items() if end}
@@ -151,7 +133,6 @@ async def quiet(target: Target, within: float = 120) -> None:
                 await asyncio.sleep(0.3)
     finally:
         await consumer.stop()
-        await connection.close()
 
 
 async def _done(connection: asyncpg.Connection, published: Mapping[Any, int]) -> tuple[int, ...] | None:

@@ -1,0 +1,31 @@
+"""Connections of the operator's tools to the embedded database."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import asyncpg
+
+from deploy.provision import Target
+from deploy.provision_database import DATABASE, OPERATOR
+
+
+@asynccontextmanager
+async def reader(target: Target, schema: str, role: str = OPERATOR) -> AsyncIterator[asyncpg.Connection]:
+    """A read-only connection with one schema in view. Only the keys of the log need another role than ours."""
+    connection = await asyncpg.connect(
+        host=target.database_host,
+        port=target.database_port,
+        database=DATABASE,
+        user=role,
+        password=target.state.secret(f"database/{role}"),
+        server_settings={
+            "application_name": "ruta",
+            "search_path": schema,
+            "default_transaction_read_only": "on",
+        },
+        timeout=10,
+    )
+    try:
+        yield connection
+    finally:
+        await connection.close(timeout=5)
