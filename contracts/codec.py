@@ -43,6 +43,15 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
+class Located:
+    """A record with the ids of its cluster and topic, which make its coordinates unique for ever."""
+
+    record: Record
+    cluster: str
+    topic_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Declaration:
     """What an institution says happened. ``details`` is None for a verb this version does not support."""
 

@@ -10,6 +10,7 @@ import time
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
+from secrets import randbelow
 
 from contracts.directory import SEED, load
 from deploy.demo.institution import CANARY
@@ -27,7 +28,7 @@ def run(referrals: int, seed: int | None, as_json: bool) -> int:
     """Play and check; returns 0 only if the ledger holds. Progress goes to standard error."""
     # Its many clients report every attempt to connect; what matters is told here.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
-    drawn = seed if seed is not None else int.from_bytes(datetime.now(UTC).isoformat().encode()[-4:])
+    drawn = seed if seed is not None else randbelow(2**31)
     folder = Path(tempfile.mkdtemp(prefix="ruta-demo-"))
     folder.chmod(0o711)  # PostgreSQL's own account must pass through when we are root
     try:

@@ -18,7 +18,8 @@ async def tables(connection: asyncpg.Connection, canary: str) -> AsyncIterator[s
     """Tables that this role may read in which a row holds the canary, as text or as bytes."""
     names = await connection.fetch(
         "select format('%I.%I', n.nspname, c.relname) as name "
-        "from pg_class c join pg_namespace n on n.oid = relnamespace where relkind = 'r' and n.nspname not in ('pg_catalog', 'information_schema') and n.nspname !~ '^pg_' "
+        "from pg_class c join pg_namespace n on n.oid = relnamespace "
+        "where relkind = 'r' and n.nspname <> 'information_schema' and n.nspname !~ '^pg_' "
         "and has_schema_privilege(n.oid, 'usage') and has_table_privilege(c.oid, 'select')"
     )
     for row in names:

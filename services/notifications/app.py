@@ -8,12 +8,13 @@ from pathlib import Path
 import asyncpg
 
 from contracts import topics
+from contracts.codec import Located
 from services.notifications import api, jobs, receipts, store
 from services.notifications.channels.email import Email
 from services.notifications.settings import Settings
 from services.notifications.worker import Worker
 from services.runtime import database, kafka, sql, web
-from services.runtime.intake import Intake, Located
+from services.runtime.intake import Intake
 from services.runtime.members import Members
 from services.runtime.process import Job, closing
 from services.runtime.progress import ConsumerProgress

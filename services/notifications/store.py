@@ -10,6 +10,7 @@ from uuid import UUID
 import asyncpg
 
 from contracts import facts
+from contracts.codec import Located
 from contracts.directory import Institution
 from contracts.envelope import Flaw
 from contracts.facts import Fact
@@ -18,7 +19,6 @@ from contracts.values import Problem, Urgency
 from services.notifications import jobs, receipts
 from services.notifications.routing import TOLD, Alert, Told, plan
 from services.runtime import clock, sql
-from services.runtime.intake import Located
 
 log = logging.getLogger("ruta.notifications")
 _SQL = sql.load(Path(__file__).parent / "sql" / "intake.sql")

@@ -9,9 +9,10 @@ from pathlib import Path
 import asyncpg
 
 from contracts import topics
+from contracts.codec import Located
 from services.referrals import api, publish, store
 from services.runtime import clock, database, kafka, sql, web
-from services.runtime.intake import Intake, Located
+from services.runtime.intake import Intake
 from services.runtime.members import Members
 from services.runtime.process import Job, closing
 from services.runtime.progress import ConsumerProgress

@@ -11,14 +11,13 @@ from uuid import UUID
 
 from contracts import codec, facts
 from contracts import topics as topic_names
-from contracts.codec import Declaration
+from contracts.codec import Declaration, Located
 from contracts.directory import Institution
 from contracts.envelope import Flaw
 from contracts.facts import APPLIED, Actor, AppliedFact, Cause, Fact, FactData
 from contracts.values import Problem, Refusal
 from services.referrals import lifecycle, policy
 from services.referrals.lifecycle import Referral, Transition
-from services.runtime.intake import Located
 
 
 @dataclass(frozen=True, slots=True)

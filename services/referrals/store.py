@@ -11,13 +11,12 @@ from uuid import UUID
 
 import asyncpg
 
-from contracts.codec import Declaration
+from contracts.codec import Declaration, Located
 from contracts.directory import Institution
 from contracts.values import Service, State, Urgency, Verb
 from services.referrals.fold import Claim, Decided, Entry, Folded, fold, read, unstorable
 from services.referrals.lifecycle import Referral
 from services.runtime import logs, sql
-from services.runtime.intake import Located
 
 log = logging.getLogger("ruta.referrals")
 _SQL = sql.load(Path(__file__).parent / "sql" / "intake.sql")

@@ -17,7 +17,7 @@ import asyncpg
 from aiokafka import ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import KafkaError
 
-from contracts.codec import Record
+from contracts.codec import Located, Record
 from services.runtime import kafka, sql
 from services.runtime.settings import Settings
 
@@ -39,15 +39,6 @@ class Replaced(RuntimeError):
 
 class Gap(RuntimeError):
     """Kafka no longer has the records where this service must go on; nothing may be skipped in silence."""
-
-
-@dataclass(frozen=True, slots=True)
-class Located:
-    """A record with the ids that make its coordinates unique for ever."""
-
-    record: Record
-    cluster: str
-    topic_id: str
 
 
 Work = Callable[[asyncpg.Connection, Sequence[Located], bool], Awaitable[None]]

@@ -4,10 +4,9 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from contracts import facts, topics
-from contracts.codec import Record
+from contracts.codec import Located, Record
 from contracts.facts import Actor, Applied, Cause, Fact
 from contracts.values import AuthType, Problem, Refusal, State, Verb
-from services.runtime.intake import Located
 from tests.support import builders as make
 
 SENDER, RECIPIENT = make.SENDER, make.RECIPIENT

@@ -14,6 +14,7 @@ import asyncpg
 import pytest
 from pgqueuer.domain.types import QueueManagerId
 
+from contracts.codec import Located
 from contracts.facts import Fact
 from contracts.receipts import ReceiptStatus
 from contracts.values import Urgency, Verb
@@ -21,7 +22,6 @@ from services.notifications import delivery, jobs, receipts, store, worker
 from services.notifications.channels.email import Email
 from services.notifications.routing import plan
 from services.notifications.worker import Worker
-from services.runtime.intake import Located
 from services.runtime.members import Members
 from tests.notifications import making as make
 from tests.notifications.conftest import Database

@@ -9,24 +9,31 @@ import asyncpg
 import pytest
 
 from contracts import topics
-from contracts.codec import Record
+from contracts.codec import Located, Record
 from contracts.values import Verb
 from deploy.embedded.stack import Stack
 from services.referrals import store
 from services.referrals.refold import refold
-from services.runtime.intake import Gap, Intake, Located, Replaced
+from services.runtime.intake import Gap, Intake, Replaced
 from services.runtime.kafka import Cluster
 from tests.referrals.test_fold import PATH, by, path
 from tests.support import builders as make
-from tests.support.database import connect
+from tests.support.database import connect, own_schema
 
 pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
-async def connection(stack: Stack) -> AsyncIterator[asyncpg.Connection]:
+async def schema(stack: Stack) -> AsyncIterator[str]:
+    """Tables of our own: what is invented here must not reach the relay of the running system."""
+    async with own_schema(stack, "referrals") as name:
+        yield name
+
+
+@pytest.fixture
+async def connection(stack: Stack, schema: str) -> AsyncIterator[asyncpg.Connection]:
     """The service's own role, as the service has it."""
-    made = await connect(stack, "referrals_app")
+    made = await connect(stack, "referrals_app", schema)
     yield made
     await made.close()
 
@@ -125,7 +132,7 @@ async def test_a_request_in_vain_leaves_no_empty_row(connection: asyncpg.Connect
     )
 
 
-async def test_two_workers_on_the_same_referrals_lose_nothing(stack: Stack) -> None:
+async def test_two_workers_on_the_same_referrals_lose_nothing(stack: Stack, schema: str) -> None:
     """Sender's and recipient's topics are taken by different workers that meet on the same rows."""
     cluster = uuid4().hex
     referrals = [(uuid4(), uuid4()) for _ in range(60)]
@@ -136,17 +143,18 @@ async def test_two_workers_on_the_same_referrals_lose_nothing(stack: Stack) -> N
             side.append(make.record(make.declaration(verb, referral, need, by=by(verb)), offset=len(side)))
 
     async def run(records: list[Record], size: int) -> None:
-        connection = await connect(stack, "referrals_app")
+        connection = await connect(stack, "referrals_app", schema)
         taking = intake(connection, cluster, records)
         for start in range(0, len(records), size):
             await taking._take(records[start : start + size])
         await connection.close()
 
     await asyncio.gather(run(sides[make.SENDER], 7), run(sides[make.RECIPIENT], 11))
-    check = await connect(stack, "referrals_app")
+    check = await connect(stack, "referrals_app", schema)
     rows = await check.fetch(
         "select r.version, r.state, count(f.*) as facts, max(f.version) as last from referral r "
-        "join fact f on f.referral = r.referral and f.version is not null where f.cluster = $1 group by 1, 2, r.referral",
+        "join fact f on f.referral = r.referral and f.version is not null where f.cluster = $1 "
+        "group by 1, 2, r.referral",
         cluster,
     )
     total = await check.fetchval("select count(*) from fact where cluster = $1", cluster)

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 from joserfc.jwk import OKPKey
 
 from contracts import codec, declarations, topics
-from contracts.codec import Declaration, Record
+from contracts.codec import Declaration, Located, Record
 from contracts.declarations import Details, LegalBasis, Requested, Territories
 from contracts.directory import Channel, ContactPoint, Institution, Kind
 from contracts.envelope import Envelope
@@ -28,7 +28,6 @@ from contracts.values import (
     Verb,
     WithdrawalReason,
 )
-from services.runtime.intake import Located
 
 NOW = datetime(2026, 11, 24, 15, 0, tzinfo=UTC)
 SENDER, RECIPIENT, OTHER, NGO = "personeria-giron", "icbf-santander", "imebu", "acnur"
