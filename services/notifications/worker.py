@@ -39,7 +39,7 @@ POLL_SECONDS = 1.0
 """Postponed jobs are not announced when they fall due, and an announcement may be lost."""
 
 GATHER_SECONDS = 0.03
-"""While more mails are in hand, what is finished waits so long for company: a third of the transactions' cost."""
+"""While more mails are in hand, what is finished waits so long for company: fewer and larger transactions."""
 
 BEAT_SECONDS = 3.0
 STALE = timedelta(seconds=10)

@@ -71,7 +71,8 @@ class MailServer:
                     if plan.startswith("data"):
                         continue
                     if plan == "hang":
-                        await asyncio.sleep(3600)
+                        await reader.read()  # until the client has had enough
+                        return
                     if plan == "drop":
                         return
                     content = await reader.readuntil(b"\r\n.\r\n")
