@@ -80,7 +80,7 @@ class Sequencer:
 
     def missing(self) -> list[str]:
         """What this process waits for besides records, in short phrases."""
-        return ["another process is the sequencer"] if self.head is None else self.streams.unreadable
+        return ["another process is the sequencer"] if self.head is None else self.streams.missing()
 
     async def _turn(self) -> None:
         if (changed := self.streams.changed()) is not None:

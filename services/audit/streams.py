@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import OffsetOutOfRangeError
+from aiokafka.errors import OffsetOutOfRangeError, TopicAuthorizationFailedError
 
 from services.audit import reading
 from services.audit.reading import Arrival, Gap
@@ -37,8 +37,10 @@ class Streams:
 
     def __init__(self, consumer: AIOKafkaConsumer, topic_ids: Callable[[], Coroutine[Any, Any, Cluster]]) -> None:
         self.consumer = consumer
-        self.unreadable: list[str] = []
+        self.lost: list[str] = []
         """Partitions that end before our position: Kafka has lost what the log holds. Somebody must look."""
+        self.denied: set[str] = set()
+        """Topics we may not read, for instance because their rights are still being made; tried again and again."""
         self._topic_ids = topic_ids
         self._wanted = Wanted("", {})
         self._seen: Wanted | None = None
@@ -59,19 +61,27 @@ class Streams:
         while True:
             await asyncio.sleep(LISTED_EVERY)
             try:
+                self.denied.clear()
                 self._seen = await self._list()
             except Exception as error:  # what there is goes on being read; readiness watches the rest
                 log.warning("topics not listed", extra={"reason": type(error).__name__})
 
     async def _list(self) -> Wanted:
         cluster = await self._topic_ids()
-        ids = {name: id for name, id in cluster.topic_ids.items() if reading.logged(name)}  # noqa: A001
+        ids = {name: id for name, id in cluster.topic_ids.items() if self._wants(name)}  # noqa: A001
         await self.consumer._client.set_topics(list(ids))
         found = {}
         for name, topic_id in ids.items():
             for partition in self.consumer.partitions_for_topic(name) or ():
                 found[TopicPartition(name, partition)] = (cluster.id, topic_id, partition)
         return Wanted(cluster.id, found)
+
+    def _wants(self, topic: str) -> bool:
+        return reading.logged(topic) and topic not in self.denied
+
+    def missing(self) -> list[str]:
+        """What is not being read although it should be, in short phrases."""
+        return [*self.lost, *(f"{topic} may not be read" for topic in sorted(self.denied))]
 
     def changed(self) -> Wanted | None:
         """What is to be read, when it is not what is being read."""
@@ -83,12 +93,12 @@ class Streams:
         partitions = list(wanted.partitions)
         first = await self.consumer.beginning_offsets(partitions)
         end = await self.consumer.end_offsets(partitions)
-        gaps, self.unreadable, self._next = [], [], {}
+        gaps, self.lost, self._next = [], [], {}
         for partition, stream in wanted.partitions.items():
             position = stored.get(stream, 0)
             if position > end[partition]:
                 log.critical("Kafka lost records that have leaves", extra=_at(partition, position))
-                self.unreadable.append(f"{partition.topic}-{partition.partition} ends before its last leaf")
+                self.lost.append(f"{partition.topic}-{partition.partition} ends before its last leaf")
                 continue
             if first[partition] > position:
                 gaps.append(_gap(stream, partition, position, first[partition], LOST))
@@ -111,6 +121,11 @@ class Streams:
             # Dropped by retention before we came, or made anew: look at everything again.
             log.warning("a position is out of range")
             self._wanted, self._seen = Wanted("", {}), await self._list()
+            return []
+        except TopicAuthorizationFailedError as error:
+            self.denied.update(map(str, error.args))
+            log.warning("a topic may not be read", extra={"topic": str(error.args[0])})
+            self._seen = await self._list()
             return []
         items: list[Arrival | Gap] = []
         for partition, records in batch.items():

@@ -1,0 +1,136 @@
+"""What must hold for every batch and every leaf, each as a function that raises Misfit. Pure."""
+
+import hashlib
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from contracts import codec
+from contracts.codec import Record
+from services.audit import leaf as leaves
+from services.audit import note, seal
+from services.audit.framing import Unreadable, unframe
+from services.audit.leaf import Kind
+from services.audit.note import Verifier
+from services.audit.seal import Key
+
+Span = tuple[str, str, int, int, int]
+"""Cluster, topic id, partition, first offset, next offset."""
+
+
+class Check(StrEnum):
+    """Everything that is compared, by the name that a verdict gives it."""
+
+    BATCHES = "batches"
+    ENTRIES = "entries"
+    FORM = "form"
+    COLUMNS = "columns"
+    SEALED = "sealed"
+    FIRST_USE = "first-use"
+    TILES = "tiles"
+    ROOT = "root"
+    SPANS = "spans"
+    CHECKPOINT = "checkpoint"
+    OFFSETS = "offsets"
+    OWNERS = "owners"
+    REFERRALS = "referrals"
+    KEYS = "keys"
+    COMMITMENT = "commitment"
+    CONTENT = "content"
+    SEEN = "seen"
+
+
+class Misfit(Exception):
+    """The first thing that does not fit: which check, at which leaf (or size), and in words."""
+
+    def __init__(self, check: Check, index: int, what: str) -> None:
+        super().__init__(f"leaf {index}: {what}")
+        self.check, self.index, self.what = check, index, what
+
+
+def form(index: int, row: Mapping[str, Any]) -> dict[str, Any]:
+    """The leaf's fields: canonical bytes, and columns that say the same."""
+    try:
+        fields = leaves.read(row["leaf"])
+        columns = leaves.columns(fields)
+        UUID(fields.get("kid", str(UUID(int=0))))
+    except ValueError as error:
+        raise Misfit(Check.FORM, index, f"its bytes are no leaf: {error}") from None
+    for name, value in columns._asdict().items():
+        if row[name] != value:
+            raise Misfit(Check.COLUMNS, index, f"column {name} does not say what the leaf says")
+    return fields
+
+
+def sealed(index: int, row: Mapping[str, Any], fields: Mapping[str, Any]) -> None:
+    """The sealed record beside the leaf is the one whose digest the leaf holds."""
+    if fields["k"] == Kind.GAP:
+        if row["content"] is not None:
+            raise Misfit(Check.SEALED, index, "a gap has a sealed record")
+    elif row["content"] is None:
+        raise Misfit(Check.SEALED, index, "its sealed record is missing")
+    elif hashlib.sha256(row["content"]).hexdigest() != fields["x"]:
+        raise Misfit(Check.SEALED, index, "its sealed record is another one")
+
+
+def first_use(index: int, row: Mapping[str, Any], fields: Mapping[str, Any]) -> None:
+    """An event is the first to use its id; a duplicate or a conflict names who was."""
+    if "id" not in fields:
+        return
+    named = index if fields["k"] == Kind.EVENT else fields.get("first")
+    if row["used_at"] is None or row["used_at"] != named:
+        raise Misfit(Check.FIRST_USE, index, "its event id was used first by another leaf than it says")
+
+
+def opened(index: int, row: Mapping[str, Any], fields: Mapping[str, Any], key: Key) -> None:
+    """The sealed record opens, is the one committed to, and says what the leaf says of it."""
+    place = seal.coordinates(fields["cl"], fields["ti"], fields["p"], fields["o"])
+    salt, nonce = seal.salt_and_nonce(key, place)
+    try:
+        found_salt, frame = seal.unseal(key, nonce, row["content"], leaves.header(fields))
+    except seal.CannotOpen:
+        raise Misfit(Check.COMMITMENT, index, "its sealed record does not open with its key") from None
+    if found_salt != salt or seal.commitment(salt, frame).hex() != fields["c"]:
+        raise Misfit(Check.COMMITMENT, index, "its commitment is to another record")
+    if leaves.size_class(len(frame)) != fields["n"]:
+        raise Misfit(Check.CONTENT, index, "its record has another size")
+    try:
+        record = Record(fields["topic"], fields["p"], fields["o"], fields["kt"], *unframe(frame))
+    except Unreadable:
+        raise Misfit(Check.CONTENT, index, "what was sealed is no record") from None
+    if "id" not in fields:
+        return
+    # Only these two: what else an envelope means may change with versions of the contract.
+    texts = dict(record.headers)
+    for name, header in (("id", "ce_id"), ("case", "ce_subject")):
+        if name in fields and not _same_id(fields[name], texts.get(header)):
+            raise Misfit(Check.CONTENT, index, f"its record has another {header}")
+    same = seal.sameness(key, codec.digest(record)) == row["used_same"]
+    if same is (fields["k"] == Kind.CONFLICT):
+        raise Misfit(Check.CONTENT, index, "its record does not relate to the first use of its id as it says")
+
+
+def _same_id(text: str, header: bytes | None) -> bool:
+    try:
+        return header is not None and UUID(header.decode()) == UUID(text)
+    except ValueError:
+        return False
+
+
+def spans(first_index: int, found: Mapping[tuple[str, str, int], tuple[int, int]], stored: list[Span]) -> None:
+    """A batch says that it took exactly what its leaves stand for."""
+    if sorted((*stream, *span) for stream, span in found.items()) != sorted(stored):
+        raise Misfit(Check.SPANS, first_index, "its batch took other offsets than it says")
+
+
+def checkpoint(size: int, root: bytes, signed: str | None, verifier: Verifier) -> None:
+    """The tree of this size is signed by the log's key, under its origin."""
+    if signed is None:
+        raise Misfit(Check.CHECKPOINT, size - 1, f"the checkpoint of size {size} is missing")
+    try:
+        found = note.read_checkpoint(note.read(signed, [verifier]))
+    except note.Unacceptable as error:
+        raise Misfit(Check.CHECKPOINT, size - 1, f"the checkpoint of size {size} is not acceptable: {error}") from None
+    if found != note.Checkpoint(verifier.name, size, root):
+        raise Misfit(Check.CHECKPOINT, size - 1, f"the checkpoint of size {size} is about another tree")
