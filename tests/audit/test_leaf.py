@@ -41,7 +41,8 @@ def test_every_hostile_record_gets_a_leaf_that_repeats_nothing_of_it() -> None:
     log = MemoryLog()
     cases = list(hostile.cases())
     log.append(*(log.arrival(raw(c.sent.value, c.sent.key, tuple(c.sent.headers))) for c in cases))
-    assert len(log.leaves) == len(cases)
+    log.append(log.arrival(raw(None, None, (("", None), ("\udcff", None)))))
+    assert len(log.leaves) == len(cases) + 1
     for stored in log.leaves:
         assert hostile.CANARY.encode() not in stored
         assert len(stored) < 1024
