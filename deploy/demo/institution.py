@@ -32,7 +32,7 @@ class Actor:
     inbox: Inbox
     stories: Mapping[UUID, Story]
     keys: Overlay
-    opened: int = 0
+    opened: set[UUID] = field(default_factory=set)
     unreadable: list[str] = field(default_factory=list)
     answers: Counter[str] = field(default_factory=Counter)
     _seen: set[UUID] = field(default_factory=set)
@@ -67,7 +67,7 @@ class Actor:
             match item:
                 case Opened():
                     json.loads(item.content)
-                    self.opened += 1
+                    self.opened.add(item.referral)
                 case Fact() if item.id not in self._seen:
                     self._seen.add(item.id)
                     await self._fact(item)

@@ -52,9 +52,9 @@ class Play:
     def untold(self) -> Sequence[str]:
         """What went wrong on the receiving side: sealed parts that did not open or are missing."""
         problems = [f"{code}: {why}" for code, actor in self.actors.items() for why in actor.unreadable]
-        opened = sum(actor.opened for actor in self.actors.values())
-        if opened != len(self.stories):
-            problems.append(f"{opened} of {len(self.stories)} sealed parts were opened by their recipients")
+        closed = [s for s in self.stories.values() if s.referral not in self.actors[s.recipient].opened]
+        if closed:
+            problems.append(f"{len(closed)} of {len(self.stories)} sealed parts were not opened by their recipients")
         return problems
 
 
