@@ -17,8 +17,10 @@ async def service(settings: Settings) -> AsyncIterator[list[Job]]:
     """Sequencer and API of one process."""
     signer = keys.load(settings.audit_signing_key_file, settings.audit_origin)
     async with AsyncExitStack() as stack:
-        log_connection = await database.connect(settings, application="audit sequencer")
-        await stack.enter_async_context(closing(log_connection))
+        writer = await database.connect(settings, application="audit sequencer")
+        await stack.enter_async_context(closing(writer))
+        reader = await database.connect(settings, application="audit lookups")
+        await stack.enter_async_context(closing(reader))
         keys_connection = await database.connect(
             settings,
             user=settings.audit_keys_user,
@@ -28,16 +30,16 @@ async def service(settings: Settings) -> AsyncIterator[list[Job]]:
         await stack.enter_async_context(closing(keys_connection))
         pool = await database.pool(settings, application="audit api")
         await stack.enter_async_context(closing(pool))
-        reader = consumer(settings)
-        await reader.start()
-        await stack.enter_async_context(closing(reader, "stop"))
+        records = consumer(settings)
+        await records.start()
+        await stack.enter_async_context(closing(records, "stop"))
 
-        streams = Streams(reader, lambda: kafka.topic_ids(settings))
-        sequencer = Sequencer(log_connection, keys_connection, signer, streams)
+        streams = Streams(records, lambda: kafka.topic_ids(settings))
+        sequencer = Sequencer(writer, reader, keys_connection, signer, streams)
         progress = ConsumerProgress()
 
         async def missing() -> list[str]:
-            return sequencer.missing() or progress.missing(reader, sequencer.busy_since)
+            return sequencer.missing() or progress.missing(records, sequencer.busy_since)
 
         app = api.build(pool, settings.audit_origin, signer.verifier.vkey, missing)
 

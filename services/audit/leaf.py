@@ -18,10 +18,10 @@ What is declared, and Kafka's times, are claims. The order of leaves is proven; 
 """
 
 import json
+import re
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, NamedTuple
-from uuid import UUID
 
 from contracts import facts, topics
 
@@ -43,7 +43,10 @@ class Malformed(ValueError):
 
 
 class Columns(NamedTuple):
-    """What the table repeats of a leaf, for indexes and constraints. ``last_offset`` differs in a gap only."""
+    """What the table repeats of a leaf, for indexes and constraints. ``last_offset`` differs in a gap only.
+
+    Ids are texts here and UUIDs in the table.
+    """
 
     kind: str
     cluster: str
@@ -55,11 +58,11 @@ class Columns(NamedTuple):
     owner: str
     owner_seq: int
     owner_prev: int | None
-    referral: UUID | None
+    referral: str | None
     referral_seq: int | None
     referral_prev: int | None
-    event_id: UUID | None
-    fact_id: UUID | None
+    event_id: str | None
+    fact_id: str | None
     first_use: int | None
 
 
@@ -72,6 +75,16 @@ _SOMETIMES: dict[str, type] = {
     "case": str, "cause": str, "cp": int, "cs": int, "first": int, "flaw": str, "id": str, "ip": int, "time": str,
     "type": str,
 }  # fmt: skip
+
+_FIELDS = {
+    kind: (required.keys(), required | _SOMETIMES)
+    for kind in Kind
+    for required in (_ALWAYS | (_OF_A_GAP if kind is Kind.GAP else _OF_A_RECORD),)
+}
+"""Of each kind: the names that must be there, and the types of all that may be."""
+
+_IDS = ("case", "cause", "id", "kid")
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 _encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), check_circular=False).encode
 
@@ -101,38 +114,26 @@ def read(leaf: bytes) -> dict[str, Any]:
         raise Malformed("it is not JSON") from None
     if not isinstance(fields, dict) or canonical(fields) != leaf:
         raise Malformed("it is not canonical")
-    required = _ALWAYS | (_OF_A_GAP if fields.get("k") == Kind.GAP else _OF_A_RECORD)
-    allowed = required | _SOMETIMES
-    if not required.keys() <= fields.keys() <= allowed.keys():
+    if fields.get("v") != 1 or fields.get("k") not in _FIELDS:
+        raise Malformed("it is of another version or kind")
+    required, allowed = _FIELDS[fields["k"]]
+    if not required <= fields.keys() <= allowed.keys():
         raise Malformed("its fields are not those of its kind")
     if any(type(value) is not allowed[name] for name, value in fields.items()):
         raise Malformed("a field has another type")
-    if fields["v"] != 1 or fields["k"] not in Kind.__members__.values():
-        raise Malformed("it is of another version or kind")
+    if not all(_UUID.fullmatch(fields[name]) for name in _IDS if name in fields):
+        raise Malformed("an id is no UUID")
     return fields
 
 
 def columns(fields: Mapping[str, Any]) -> Columns:
-    """What the table says of a leaf. Raises ValueError for ids that are none."""
-    coordinates = fields["cl"], fields["ti"], fields["p"], fields["o"]
+    """What the table says of a leaf."""
+    get = fields.get
     return Columns(
-        kind=fields["k"],
-        cluster=fields["cl"],
-        topic=fields["topic"],
-        topic_id=fields["ti"],
-        partition=fields["p"],
-        record_offset=fields["o"],
-        last_offset=fields.get("to", fields["o"]),
-        owner=fields["from"],
-        owner_seq=fields["is"],
-        owner_prev=fields.get("ip"),
-        referral=_uuid(fields.get("case")),
-        referral_seq=fields.get("cs"),
-        referral_prev=fields.get("cp"),
-        event_id=_uuid(fields.get("id")),
-        fact_id=_fact(fields, coordinates),
-        first_use=fields.get("first"),
-    )
+        fields["k"], fields["cl"], fields["topic"], fields["ti"], fields["p"], fields["o"], get("to", fields["o"]),
+        fields["from"], fields["is"], get("ip"), get("case"), get("cs"), get("cp"), get("id"), _fact(fields),
+        get("first"),
+    )  # fmt: skip
 
 
 def size_class(frame_bytes: int) -> int:
@@ -140,14 +141,12 @@ def size_class(frame_bytes: int) -> int:
     return max(_SMALLEST_SIZE, 1 << (frame_bytes - 1).bit_length())
 
 
-def _fact(fields: Mapping[str, Any], coordinates: tuple[str, str, int, int]) -> UUID | None:
+def _fact(fields: Mapping[str, Any]) -> str | None:
     """The fact a leaf belongs to: itself, the one that a receipt tells of, or the answer to a declaration."""
     if fields["topic"] == topics.FACTS:
-        return _uuid(fields.get("id"))
+        return fields.get("id")
     if fields["topic"] == topics.ALERTS:
-        return _uuid(fields.get("cause"))
-    return None if fields["k"] == Kind.GAP else facts.fact_id(*coordinates, ordinal=0)
-
-
-def _uuid(text: str | None) -> UUID | None:
-    return None if text is None else UUID(text)
+        return fields.get("cause")
+    if fields["k"] == Kind.GAP:
+        return None
+    return str(facts.fact_id(fields["cl"], fields["ti"], fields["p"], fields["o"], 0))

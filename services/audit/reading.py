@@ -29,23 +29,24 @@ class Arrival:
     """A record with its unique coordinates and what its envelope says. ``flaw`` set: it says nothing that counts.
 
     ``owner`` alone may write to the topic; for the topic of our pages it is the institution in whose name they wrote.
+    Ids are texts in UUID's usual form: they are looked up and written out far more often than taken apart.
     """
 
     record: Record
     cluster: str
     topic_id: str
     owner: str
-    event: UUID | None = None
+    event: str | None = None
     type: str | None = None
     time: str | None = None
-    referral: UUID | None = None
-    cause: UUID | None = None
+    referral: str | None = None
+    cause: str | None = None
     flaw: str | None = None
 
     @property
     def scope(self) -> tuple[str, str]:
         """Whose key seals it: of a referral at one owner, or of a month's unreadable records of an owner."""
-        return self.owner, month(self.record.timestamp) if self.referral is None else str(self.referral)
+        return self.owner, self.referral or month(self.record.timestamp)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +86,8 @@ def read(record: Record, cluster: str, topic_id: str) -> Arrival:
     if isinstance(head, Flaw):
         return Arrival(record, cluster, topic_id, whose, flaw=str(head.problem))
     return Arrival(
-        record, cluster, topic_id, whose, head.id, f"{TYPE_PREFIX}{head.verb}.v1", timestamp(head.time),
-        head.referral, head.causation,
+        record, cluster, topic_id, whose, str(head.id), f"{TYPE_PREFIX}{head.verb}.v1", timestamp(head.time),
+        str(head.referral), str(head.causation) if head.causation else None,
     )  # fmt: skip
 
 
@@ -109,8 +110,8 @@ def _read_own(record: Record, cluster: str, topic_id: str, whose: str) -> Arriva
     if time is None or not _OWN_TYPE.fullmatch(texts.get("ce_type", "")):
         return Arrival(record, cluster, topic_id, whose, flaw=str(Problem.HEADER_INVALID))
     try:
-        event = UUID(texts.get("ce_id", ""))
-        referral, cause = (UUID(texts[n]) if n in texts else None for n in ("ce_subject", "ce_causationid"))
+        event = str(UUID(texts.get("ce_id", "")))
+        referral, cause = (str(UUID(texts[n])) if n in texts else None for n in ("ce_subject", "ce_causationid"))
     except ValueError:
         return Arrival(record, cluster, topic_id, whose, flaw=str(Problem.HEADER_INVALID))
     return Arrival(record, cluster, topic_id, whose, event, texts["ce_type"], timestamp(time), referral, cause)

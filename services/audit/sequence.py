@@ -4,7 +4,6 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
-from uuid import UUID
 
 from contracts import codec
 from services.audit import leaf, merkle, seal, tiles
@@ -13,7 +12,7 @@ from services.audit.reading import Arrival, Gap, owner
 from services.audit.tiles import Edge, Tile
 
 Scope = tuple[str, str]
-Use = tuple[str, UUID]
+Use = tuple[str, str]
 """Owner and event id."""
 Stream = tuple[str, str, int]
 """Cluster, topic id, partition."""
@@ -56,7 +55,7 @@ class Known:
     """What the log already holds of the things that a batch names."""
 
     owners: Mapping[str, Tail]
-    referrals: Mapping[UUID, Tail]
+    referrals: Mapping[str, Tail]
     uses: Mapping[Use, FirstUse]
     keys: Mapping[Scope, seal.Key]
 
@@ -72,7 +71,7 @@ class Batch:
     uses: dict[Use, FirstUse] = field(default_factory=dict)
     spans: dict[Stream, tuple[int, int]] = field(default_factory=dict)
     owners: dict[str, Tail] = field(default_factory=dict)
-    referrals: dict[UUID, Tail] = field(default_factory=dict)
+    referrals: dict[str, Tail] = field(default_factory=dict)
     tiles: list[Tile] = field(default_factory=list)
     head: Head = field(default_factory=Head)
 
@@ -119,12 +118,12 @@ def _gap(item: Gap) -> dict[str, str | int | None]:
 def _record(item: Arrival) -> dict[str, str | int | None]:
     record = item.record
     return {
-        "case": _text(item.referral),
-        "cause": _text(item.cause),
+        "case": item.referral,
+        "cause": item.cause,
         "cl": item.cluster,
         "flaw": item.flaw,
         "from": item.owner,
-        "id": _text(item.event),
+        "id": item.event,
         "k": Kind.EVENT.value,
         "kt": record.timestamp,
         "o": record.offset,
@@ -137,11 +136,7 @@ def _record(item: Arrival) -> dict[str, str | int | None]:
     }
 
 
-def _text(id: UUID | None) -> str | None:  # noqa: A002
-    return None if id is None else str(id)
-
-
-def _chain(batch: Batch, known: Known, fields: dict[str, str | int | None], index: int, referral: UUID | None) -> None:
+def _chain(batch: Batch, known: Known, fields: dict[str, str | int | None], index: int, referral: str | None) -> None:
     whose = str(fields["from"])
     last = batch.owners.get(whose) or known.owners.get(whose)
     batch.owners[whose] = tail = Tail(last.seq + 1 if last else 1, index)

@@ -8,8 +8,7 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import Sequence
-from uuid import UUID
+from collections.abc import Mapping, Sequence
 
 import asyncpg
 from aiokafka import AIOKafkaConsumer
@@ -17,7 +16,7 @@ from aiokafka import AIOKafkaConsumer
 from services.audit import keyring, sequence, store, tree
 from services.audit.note import Signer
 from services.audit.reading import Arrival, Gap
-from services.audit.sequence import Head, Known, Tail
+from services.audit.sequence import FirstUse, Head, Known, Tail, Use
 from services.audit.streams import Streams
 from services.runtime import kafka
 from services.runtime.settings import Settings
@@ -54,25 +53,35 @@ def consumer(settings: Settings) -> AIOKafkaConsumer:
 
 
 class Sequencer:
-    """Appends for as long as it holds the lock. ``connection`` and ``keys`` are used by nobody else."""
+    """Appends for as long as it holds the lock. Its three connections are used by nobody else.
+
+    ``writer`` holds the lock and stores one batch; meanwhile the next one is put together with ``reader`` (the log)
+    and ``keys``. What the batch on its way holds is taken from memory, and nothing follows it before it is committed.
+    """
 
     def __init__(
-        self, connection: asyncpg.Connection, keys: asyncpg.Connection, signer: Signer, streams: Streams
+        self,
+        writer: asyncpg.Connection,
+        reader: asyncpg.Connection,
+        keys: asyncpg.Connection,
+        signer: Signer,
+        streams: Streams,
     ) -> None:
-        self.connection = connection
-        self.keys = keys
+        self.writer, self.reader, self.keys = writer, reader, keys
         self.signer = signer
         self.streams = streams
         self.head: Head | None = None
         self.busy_since: float | None = None
         self._owners: dict[str, Tail] = {}
-        self._referrals: dict[UUID, Tail] = {}
+        self._referrals: dict[str, Tail] = {}
+        self._uses: Mapping[Use, FirstUse] = {}
+        self._on_its_way: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
         """Wait for the lock, then append for ever. Raises whatever goes wrong."""
-        while not await store.become_the_only_one(self.connection):
+        while not await store.become_the_only_one(self.writer):
             await asyncio.sleep(STANDBY_SECONDS)
-        self.head = await tree.head(self.connection, self.signer.verifier)
+        self.head = await tree.head(self.writer, self.signer.verifier)
         log.info("sequencer active", extra={"size": self.head.size})
         async with self.streams.listing():
             while True:
@@ -84,25 +93,44 @@ class Sequencer:
 
     async def _turn(self) -> None:
         if (changed := self.streams.changed()) is not None:
-            stored = await store.positions(self.connection, changed.cluster, changed.partitions.values())
+            await self._committed()
+            stored = await store.positions(self.reader, changed.cluster, changed.partitions.values())
             await self.append(await self.streams.assign(changed, stored))
-        await self.append(await self.streams.take(POLL_SECONDS, MAX_RECORDS))
+        items = await self.streams.take(POLL_SECONDS, MAX_RECORDS)
+        if self._on_its_way is not None and self._on_its_way.done():
+            await self._committed()
+        if items:
+            await self._send(items)
 
     async def append(self, items: Sequence[Arrival | Gap]) -> None:
-        """Add these items as one batch."""
-        if not items:
-            return
+        """Add these items as one batch; it is durable when this returns."""
+        if items:
+            await self._send(items)
+            await self._committed()
+
+    async def _send(self, items: Sequence[Arrival | Gap]) -> None:
         assert self.head is not None
-        self.busy_since = started = time.monotonic()
-        batch = sequence.assemble(self.head, items, await self._known(items))
+        known = await self._known(items)
+        batch = sequence.assemble(self.head, items, known)
         sequence.check(self.head, batch)
-        await store.append(self.connection, batch, self.signer)
-        self.head, self.busy_since = batch.head, None
+        await self._committed()
+        self._on_its_way = asyncio.create_task(self._store(batch))
+        self.head, self._uses = batch.head, batch.uses
         self._remember(batch)
+
+    async def _committed(self) -> None:
+        if self._on_its_way is not None:
+            await self._on_its_way
+            self._on_its_way = None
+
+    async def _store(self, batch: sequence.Batch) -> None:
+        self.busy_since = started = time.monotonic()
+        await store.append(self.writer, batch, self.signer)
+        self.busy_since = None
         log.info(
             "batch",
             extra={
-                "records": len(items),
+                "records": len(batch.leaves),
                 "size": batch.head.size,
                 "outcomes": dict(Counter(one.kind for one in batch.columns)),
                 "seconds": round(time.monotonic() - started, 4),
@@ -114,14 +142,15 @@ class Sequencer:
         scopes = {item.scope for item in items if isinstance(item, Arrival)}
         keys = await keyring.keys(self.keys, scopes) if scopes else {}
         if unknown := owners - self._owners.keys():
-            self._owners |= await store.owner_tails(self.connection, unknown)
+            self._owners |= await store.owner_tails(self.reader, unknown)
         tails = {referral: tail for referral in referrals if (tail := self._referrals.get(referral))}
         if unseen := referrals - tails.keys():
-            tails |= await store.referral_tails(self.connection, unseen)
-        return Known(self._owners, tails, await store.first_uses(self.connection, uses), keys)
+            tails |= await store.referral_tails(self.reader, unseen)
+        # The batch on its way may be committed already or not: what it holds is the same either way.
+        return Known(self._owners, tails, {**await store.first_uses(self.reader, uses), **self._uses}, keys)
 
     def _remember(self, batch: sequence.Batch) -> None:
-        # Only what is committed is remembered; oldest first out.
+        # Oldest first out; the batch on its way is always among the youngest.
         self._owners |= batch.owners
         for referral, tail in batch.referrals.items():
             self._referrals.pop(referral, None)

@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from uuid import UUID
 
 import asyncpg
 
@@ -34,10 +33,10 @@ async def owner_tails(connection: asyncpg.Connection, owners: Collection[str]) -
     return {row["owner"]: Tail(row["seq"], row["index"]) for row in rows}
 
 
-async def referral_tails(connection: asyncpg.Connection, referrals: Collection[UUID]) -> dict[UUID, Tail]:
+async def referral_tails(connection: asyncpg.Connection, referrals: Collection[str]) -> dict[str, Tail]:
     """The last leaf of each of these referrals that has one."""
     rows = await connection.fetch(_SQL["referral_tails"], list(referrals))
-    return {row["referral"]: Tail(row["seq"], row["index"]) for row in rows}
+    return {str(row["referral"]): Tail(row["seq"], row["index"]) for row in rows}
 
 
 async def first_uses(connection: asyncpg.Connection, uses: Collection[Use]) -> dict[Use, FirstUse]:
@@ -45,7 +44,7 @@ async def first_uses(connection: asyncpg.Connection, uses: Collection[Use]) -> d
     if not uses:
         return {}
     rows = await connection.fetch(_SQL["first_uses"], [id for _, id in uses], list({owner for owner, _ in uses}))  # noqa: A001
-    return {(row["owner"], row["event_id"]): FirstUse(row["index"], row["same"]) for row in rows}
+    return {(row["owner"], str(row["event_id"])): FirstUse(row["index"], row["same"]) for row in rows}
 
 
 async def append(connection: asyncpg.Connection, batch: Batch, signer: Signer) -> str:
@@ -72,7 +71,7 @@ def _turned(rows: Sequence[Sequence[object]], width: int) -> list[list[object]]:
     return [list(column) for column in zip(*rows, strict=True)] or [[] for _ in range(width)]
 
 
-def named(items: Sequence[Arrival | Gap]) -> tuple[set[str], set[UUID], set[Use]]:
+def named(items: Sequence[Arrival | Gap]) -> tuple[set[str], set[str], set[Use]]:
     """The owners, referrals and event ids that a batch is about."""
     arrivals = [item for item in items if isinstance(item, Arrival)]
     owners = {item.owner if isinstance(item, Arrival) else owner(item.topic) for item in items}

@@ -93,7 +93,7 @@ class Log(Arrivals):
 
     def sequencer(self) -> Sequencer:
         """A sequencer that appends what it is given, from the beginning of an empty log."""
-        made = Sequencer(self.app, self.keys, self.signer, streams=None)  # type: ignore[arg-type]
+        made = Sequencer(self.app, self.app, self.keys, self.signer, streams=None)  # type: ignore[arg-type]
         made.head = Head()
         return made
 
@@ -116,13 +116,17 @@ class Log(Arrivals):
 
 
 def declared(
-    referral: UUID | None = None,
+    referral: UUID | str | None = None,
     verb: Verb = Verb.RECEIVED,
     by: str = make.SENDER,
-    id: UUID | None = None,  # noqa: A002
+    id: UUID | str | None = None,  # noqa: A002
 ) -> Record:
     """A declaration without a sealed part: quick to make."""
-    return make.record(make.declaration(verb, referral or uuid4(), uuid4(), by=by, id=id, seal_it=False))
+    return make.record(
+        make.declaration(
+            verb, UUID(str(referral or uuid4())), uuid4(), by=by, id=UUID(str(id or uuid4())), seal_it=False
+        )
+    )
 
 
 def desk(by: str) -> Record:
@@ -137,15 +141,16 @@ def raw(value: bytes | None = b"{}", key: bytes | None = b"key", headers: Any = 
 
 def fact(cause: Arrival) -> Record:
     """A fact about a record, on the facts topic."""
+    event = UUID(cause.event) if cause.event else None
     made = Fact(
         id=uuid4(),
         time=make.NOW,
-        referral=cause.referral,
+        referral=UUID(cause.referral) if cause.referral else None,
         need=None,
         data=DuplicateFact(
             cause={  # type: ignore[arg-type]
                 "cluster": cause.cluster, "topic": cause.record.topic, "topic_id": cause.topic_id, "partition": 0,
-                "offset": cause.record.offset, "owner": cause.owner, "event": cause.event, "sha256": "00" * 32,
+                "offset": cause.record.offset, "owner": cause.owner, "event": event, "sha256": "00" * 32,
             },
             first=uuid4(), first_outcome="applied", received_at=make.NOW,
         ),
@@ -153,11 +158,11 @@ def fact(cause: Arrival) -> Record:
     return Record(topics.FACTS, 0, 0, MILLISECONDS, made.key, tuple(made.headers()), made.value())
 
 
-def receipt(of: UUID, referral: UUID | None) -> Record:
+def receipt(of: str, referral: str | None) -> Record:
     """A receipt of an alert about a fact."""
     made = Receipt(
-        alert=uuid4(), fact=of, referral=referral, recipient=make.RECIPIENT, channel=AlertChannel.INBOX,
-        status=ReceiptStatus.DELIVERED, attempt=0, at=make.NOW,
+        alert=uuid4(), fact=UUID(of), referral=UUID(referral) if referral else None,
+        recipient=make.RECIPIENT, channel=AlertChannel.INBOX, status=ReceiptStatus.DELIVERED, attempt=0, at=make.NOW,
     )  # fmt: skip
     return Record(topics.ALERTS, 0, 0, MILLISECONDS, made.key, tuple(made.headers()), made.value())
 

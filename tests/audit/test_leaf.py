@@ -86,7 +86,7 @@ def test_columns_name_the_fact_that_a_leaf_belongs_to() -> None:
     assert about.event is not None
     batch = log.append(cause, about, log.arrival(receipt(about.event, about.referral)))
     of_declaration, of_fact, of_receipt = (columns.fact_id for columns in batch.columns)
-    assert of_declaration == facts.fact_id(CLUSTER, cause.topic_id, 0, 0, 0)
+    assert of_declaration == str(facts.fact_id(CLUSTER, cause.topic_id, 0, 0, 0))
     assert of_fact == of_receipt == about.event
     assert [columns.owner for columns in batch.columns] == [make.SENDER, topics.REFERRALS, topics.NOTIFICATIONS]
     assert [columns.referral_seq for columns in batch.columns] == [1, 2, 3]
@@ -125,7 +125,7 @@ def encoded(fields: dict[str, object]) -> bytes:
 @pytest.mark.parametrize(
     "change",
     [{"v": 2}, {"k": "rumour"}, {"p": "0"}, {"o": True}, {"o": 1.0}, {"c": 1}, {"extra": "x"}, {"to": 1}, {"why": "x"},
-     {"case": 5}, {"k": "gap"}],
+     {"case": 5}, {"case": "5"}, {"kid": "x"}, {"k": "gap"}],
 )  # fmt: skip
 def test_what_is_no_leaf(change: dict[str, object]) -> None:
     fields = good()

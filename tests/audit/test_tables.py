@@ -92,7 +92,7 @@ async def test_one_sequencer_at_a_time(log: Log) -> None:
 async def test_a_second_sequencer_collides_and_leaves_nothing(log: Log) -> None:
     first = await fill(log)
     second = log.sequencer()
-    second.connection = await log.connect("audit_app")
+    second.writer = await log.connect("audit_app")
     second.head = first.head
     await first.append([log.arrival(declared())])
     with pytest.raises(asyncpg.UniqueViolationError):

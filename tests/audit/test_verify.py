@@ -209,7 +209,7 @@ async def counts_an_owner_wrongly(log: Log, _: pytest.MonkeyPatch) -> None:
 async def hides_a_leaf_of_a_referral(log: Log, _: pytest.MonkeyPatch) -> None:
     sequencer, referral = log.sequencer(), uuid4()
     await sequencer.append([log.arrival(declared(referral)), log.arrival(declared(referral))])
-    sequencer._referrals = {referral: Tail(1, 0)}
+    sequencer._referrals = {str(referral): Tail(1, 0)}
     await sequencer.append([log.arrival(declared(referral))])
 
 
@@ -232,11 +232,11 @@ async def states_another_size(log: Log, patch: pytest.MonkeyPatch) -> None:
 
 
 async def states_another_event(log: Log, _: pytest.MonkeyPatch) -> None:
-    await log.sequencer().append([replace(log.arrival(declared()), event=uuid4())])
+    await log.sequencer().append([replace(log.arrival(declared()), event=str(uuid4()))])
 
 
 async def states_another_referral(log: Log, _: pytest.MonkeyPatch) -> None:
-    await log.sequencer().append([replace(log.arrival(declared()), referral=uuid4())])
+    await log.sequencer().append([replace(log.arrival(declared()), referral=str(uuid4()))])
 
 
 async def calls_a_conflict_a_duplicate(log: Log, patch: pytest.MonkeyPatch) -> None:
