@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts import facts
-from contracts.codec import Record
+from contracts.codec import Declaration, Record
 from contracts.envelope import Flaw
 from contracts.values import Problem, Refusal, State, Verb
 from services.referrals import fold as folding
@@ -57,7 +57,7 @@ def test_the_state_is_the_fold_of_the_published_facts() -> None:
         assert isinstance(published.data, facts.Applied)
         assert published.referral is not None
         assert published.need is not None
-        state = lifecycle.evolve(state, published.referral, published.need, published.data)  # type: ignore[arg-type]
+        state = lifecycle.evolve(state, published.referral, published.need, published.data)
     assert state == folded.referrals[referral]
 
 
@@ -126,12 +126,12 @@ def test_a_failure_of_our_own_rules_quarantines_its_record_only(monkeypatch: pyt
     bad = uuid4()
     original = lifecycle.decide
 
-    def failing(referral: Referral | None, declaration: lifecycle.Declaration) -> object:
+    def failing(referral: Referral | None, declaration: Declaration) -> object:
         if declaration.envelope.referral == bad:
             raise ZeroDivisionError
         return original(referral, declaration)
 
-    monkeypatch.setattr(folding.lifecycle, "decide", failing)
+    monkeypatch.setattr(lifecycle, "decide", failing)
     folded = take(
         [
             *path(bad, uuid4(), (Verb.REQUESTED,)),

@@ -13,6 +13,7 @@ from contracts.codec import Located, Record
 from contracts.values import Verb
 from deploy.embedded.stack import Stack
 from services.referrals import store
+from services.referrals.fold import Decided
 from services.referrals.refold import refold
 from services.runtime.intake import Gap, Intake, Replaced
 from services.runtime.kafka import Cluster
@@ -48,7 +49,7 @@ class NoConsumer:
     consumer = None
 
     def __init__(self) -> None:
-        self.consumer = self  # type: ignore[assignment]
+        self.consumer = self
 
     async def commit(self) -> None: ...
 
@@ -111,7 +112,7 @@ async def test_what_the_database_refuses_is_found_by_halving(
     records = [make.record(one, offset=offset) for offset, one in enumerate(requests)]
     original = store._row
 
-    def unstorable(decided: store.Decided) -> tuple[object, ...]:
+    def unstorable(decided: Decided) -> tuple[object, ...]:
         row = original(decided)
         return (*row[:10], ["a\0b"], *row[11:]) if decided.fact.referral == bad else row
 

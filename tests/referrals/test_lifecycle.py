@@ -9,9 +9,10 @@ from uuid import uuid4
 import pytest
 
 import services.referrals
+from contracts.codec import Declaration
 from contracts.facts import APPLIED
 from contracts.values import AuthType, Refusal, Service, State, Urgency, Verb
-from services.referrals import lifecycle, policy
+from services.referrals import policy
 from services.referrals.lifecycle import DECLARED_BY, SUPPORTED, TRANSITIONS, Party, Referral, Transition, decide
 from tests.support import builders as make
 
@@ -21,7 +22,7 @@ REFERRAL = Referral(
 )  # fmt: skip
 
 
-def declared(verb: Verb, by: str, referral: Referral = REFERRAL) -> lifecycle.Declaration:
+def declared(verb: Verb, by: str, referral: Referral = REFERRAL) -> Declaration:
     if verb not in SUPPORTED:
         made = make.declaration(Verb.RECEIVED, referral.id, referral.need, by=by)
         return replace(made, envelope=replace(made.envelope, verb=verb), details=None)

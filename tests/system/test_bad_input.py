@@ -10,6 +10,7 @@ import pytest
 
 from contracts import topics
 from contracts.facts import Fact, QuarantinedFact, RefusedFact
+from contracts.values import Verb
 from deploy.embedded.stack import Stack
 from tests.support import builders as make
 from tests.support import hostile
@@ -65,7 +66,7 @@ async def test_a_body_that_is_no_party_learns_nothing(system: Stack) -> None:
     opened = hostile.request()
     await send(system, make.SENDER, [hostile.sent(opened)])
     asked = make.declaration(
-        make.Verb.ACCEPTED, opened.envelope.referral, opened.envelope.need, by=make.OTHER,
+        Verb.ACCEPTED, opened.envelope.referral, opened.envelope.need, by=make.OTHER,
         time=opened.envelope.time,
     )  # fmt: skip
     offsets = await send(system, make.OTHER, [hostile.sent(asked)])
