@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from services.audit import api, keys
+from services.audit import api, keys, seen
 from services.audit.sequencer import Sequencer, consumer
 from services.audit.settings import Settings
 from services.audit.streams import Streams
@@ -35,15 +35,19 @@ async def service(settings: Settings) -> AsyncIterator[list[Job]]:
         await stack.enter_async_context(closing(records, "stop"))
 
         streams = Streams(records, lambda: kafka.topic_ids(settings))
-        sequencer = Sequencer(writer, reader, keys_connection, signer, streams)
+        sequencer = Sequencer(writer, reader, keys_connection, signer, streams, settings.audit_seen_file)
         progress = ConsumerProgress()
 
         async def missing() -> list[str]:
-            return sequencer.missing() or progress.missing(records, sequencer.busy_since)
+            waiting = sequencer.missing() or progress.missing(records, sequencer.busy_since)
+            return [*await database.missing(pool), *waiting]
 
         app = api.build(pool, settings.audit_origin, signer.verifier.vkey, missing)
 
         async def http() -> None:
             await web.serve(app, settings.http_host, settings.http_port)
 
-        yield [sequencer.run, http]
+        jobs: list[Job] = [sequencer.run, http]
+        if (seen_file := settings.audit_seen_file) is not None:
+            jobs.append(lambda: seen.keep(seen_file, lambda: sequencer.checkpoint))
+        yield jobs

@@ -9,11 +9,12 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import asyncpg
 from aiokafka import AIOKafkaConsumer
 
-from services.audit import keyring, sequence, store, tree
+from services.audit import keyring, seen, sequence, store, tree
 from services.audit.note import Signer
 from services.audit.reading import Arrival, Gap
 from services.audit.sequence import FirstUse, Head, Known, Tail, Use
@@ -66,10 +67,14 @@ class Sequencer:
         keys: asyncpg.Connection,
         signer: Signer,
         streams: Streams,
+        seen_file: Path | None = None,
     ) -> None:
         self.writer, self.reader, self.keys = writer, reader, keys
         self.signer = signer
         self.streams = streams
+        self.seen_file = seen_file
+        self.checkpoint: str | None = None
+        """The newest one that this process has committed."""
         self.head: Head | None = None
         self.busy_since: float | None = None
         self._owners: dict[str, Tail] = {}
@@ -81,8 +86,10 @@ class Sequencer:
         """Wait for the lock, then append for ever. Raises whatever goes wrong."""
         while not await store.become_the_only_one(self.writer):
             await asyncio.sleep(STANDBY_SECONDS)
-        self.head = await tree.head(self.writer, self.signer.verifier)
-        log.info("sequencer active", extra={"size": self.head.size})
+        head = await tree.head(self.writer, self.signer.verifier)
+        await seen.check(self.writer, self.signer.verifier, self.seen_file, head)
+        self.head = head
+        log.info("sequencer active", extra={"size": head.size})
         async with self.streams.listing():
             while True:
                 await self._turn()
@@ -125,7 +132,7 @@ class Sequencer:
 
     async def _store(self, batch: sequence.Batch) -> None:
         self.busy_since = started = time.monotonic()
-        await store.append(self.writer, batch, self.signer)
+        self.checkpoint = await store.append(self.writer, batch, self.signer)
         self.busy_since = None
         log.info(
             "batch",

@@ -63,7 +63,8 @@ async def verify(
 ) -> Verdict:
     """Check everything as of one moment; the log may grow meanwhile.
 
-    ``connection`` reads the log's schema (search path), ``keys_connection`` the keys' (then records are opened and
+    ``connection`` reads the log's schema (search path; without a command timeout: some queries read all of it),
+    ``keys_connection`` the keys' (then records are opened and
     commitments recomputed), ``seen`` is the note of an earlier checkpoint. Raises note.Unacceptable for a ``vkey`` or
     ``seen`` that is none. Memory does not grow with the log.
     """
@@ -183,7 +184,7 @@ class _Run:
             await self._none(name, check, what)
 
     async def _none(self, name: str, check: Check, what: str, *arguments: object) -> None:
-        at = await self.connection.fetchval(_SQL[name], *arguments, timeout=None)
+        at = await self.connection.fetchval(_SQL[name], *arguments)
         if at is not None:
             raise Misfit(check, at, what)
 

@@ -52,6 +52,7 @@ class Service:
             "RUTA_HTTP_PORT": str(self.ports[-1]),
             "RUTA_AUDIT_SIGNING_KEY_FILE": str(key),
             "RUTA_AUDIT_ORIGIN": ORIGIN,
+            "RUTA_AUDIT_SEEN_FILE": str(self.folder / "seen"),
         }
         arguments = (sys.executable, "-m", "services.audit")
         with (self.folder / "log").open("ab") as output:

@@ -1,12 +1,13 @@
 """What the database refuses: changes by anybody, a second sequencer, a log that does not end as it should."""
 
+from pathlib import Path
 from uuid import uuid4
 
 import asyncpg
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from services.audit import keyring, note, store, tree
+from services.audit import keyring, note, seen, store, tree
 from services.audit.sequence import Head
 from tests.audit.support import CLUSTER, ORIGIN, Log, declared, fill
 
@@ -145,6 +146,27 @@ async def test_a_log_that_ends_wrongly_is_not_continued(log: Log, statement: str
     await log.break_it(statement)
     with pytest.raises(tree.NotOurs):
         await tree.head(log.app, log.signer.verifier)
+
+
+async def test_a_log_continues_only_what_was_seen(log: Log, tmp_path: Path) -> None:
+    file, verifier = tmp_path / "seen", log.signer.verifier
+    head = (await fill(log)).head
+    assert head is not None
+    await seen.check(log.app, verifier, None, head)
+    await seen.check(log.app, verifier, file, head)
+    for size in (100, 107, 290, 300):
+        signed = await log.app.fetchval("select note from checkpoint where size = $1", size)
+        seen.write(file, signed)
+        await seen.check(log.app, verifier, file, head)
+    for text in (
+        note.sign(note.Checkpoint(ORIGIN, 301, head.root).text, log.signer),
+        note.sign(note.Checkpoint(ORIGIN, 107, head.root).text, log.signer),
+        signed.replace("300", "299"),
+        "",
+    ):
+        seen.write(file, text)
+        with pytest.raises(tree.NotOurs):
+            await seen.check(log.app, verifier, file, head)
 
 
 async def test_a_log_of_another_key_is_not_continued(log: Log) -> None:
