@@ -9,7 +9,7 @@ from services.audit.settings import Settings
 from services.audit.streams import Streams
 from services.runtime import database, kafka, web
 from services.runtime.process import Job, closing
-from services.runtime.progress import ConsumerProgress
+from services.runtime.progress import ConsumerProgress, DatabasePulse
 
 
 @asynccontextmanager
@@ -36,11 +36,11 @@ async def service(settings: Settings) -> AsyncIterator[list[Job]]:
 
         streams = Streams(records, lambda: kafka.topic_ids(settings))
         sequencer = Sequencer(writer, reader, keys_connection, signer, streams, settings.audit_seen_file)
-        progress = ConsumerProgress()
+        progress, pulse = ConsumerProgress(), DatabasePulse(pool)
 
         async def missing() -> list[str]:
             waiting = sequencer.missing() or progress.missing(records, sequencer.busy_since)
-            return [*await database.missing(pool), *waiting]
+            return [*pulse.missing(), *waiting]
 
         app = api.build(pool, settings.audit_origin, signer.verifier.vkey, missing)
 

@@ -6,7 +6,7 @@ Nothing is cached: a key that was destroyed must not seal another record.
 import os
 from collections.abc import Collection, Iterable
 from pathlib import Path
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import asyncpg
 
@@ -34,14 +34,16 @@ async def _current(connection: asyncpg.Connection, scopes: Collection[Scope]) ->
     )
     wanted = set(scopes)
     return {
-        place: seal.key(row["kid"], row["secret"]) for row in rows if (place := (row["owner"], row["scope"])) in wanted
+        place: seal.key(str(row["kid"]), row["secret"])
+        for row in rows
+        if (place := (row["owner"], row["scope"])) in wanted
     }
 
 
-async def by_id(connection: asyncpg.Connection, ids: Iterable[UUID]) -> dict[UUID, Key | None]:
+async def by_id(connection: asyncpg.Connection, ids: Iterable[str]) -> dict[str, Key | None]:
     """Keys by id: None for a destroyed one; an id that is absent was never made, or its row was removed."""
     rows = await connection.fetch(_SQL["by_id"], list(ids))
-    return {row["kid"]: row["secret"] and seal.key(row["kid"], row["secret"]) for row in rows}
+    return {(kid := str(row["kid"])): None if row["secret"] is None else seal.key(kid, row["secret"]) for row in rows}
 
 
 async def destroy(connection: asyncpg.Connection, scope: str) -> int:

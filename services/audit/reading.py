@@ -7,6 +7,7 @@ is a fact with a leaf of its own.
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from uuid import UUID
 
 from contracts import envelope as ce
@@ -62,6 +63,7 @@ class Gap:
     why: str
 
 
+@cache
 def owner(topic: str) -> str:
     """Who alone may write to a logged topic: an institution, the desk, or the service of ours that does."""
     own = {topics.FACTS: topics.REFERRALS, topics.ALERTS: topics.NOTIFICATIONS}.get(topic)

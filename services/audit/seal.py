@@ -11,7 +11,6 @@ record under the same nonce with another header. Under GCM that alone gives away
 import hashlib
 import hmac
 from dataclasses import dataclass
-from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCMSIV
@@ -29,12 +28,12 @@ class CannotOpen(Exception):
 class Key:
     """A data key: random, 32 bytes, known by its id. Destroying it destroys every record and salt under it."""
 
-    id: UUID
+    id: str
     secret: bytes
     cipher: AESGCMSIV
 
 
-def key(id: UUID, secret: bytes) -> Key:  # noqa: A002
+def key(id: str, secret: bytes) -> Key:  # noqa: A002
     """A data key, ready for use."""
     return Key(id, secret, AESGCMSIV(_expand(secret, b"ruta/audit/v1/seal", KEY_BYTES)))
 

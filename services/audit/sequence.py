@@ -168,7 +168,7 @@ def _bind(batch: Batch, fields: dict[str, str | int | None], index: int, item: A
     place = seal.coordinates(item.cluster, item.topic_id, record.partition, record.offset)
     salt, nonce = seal.salt_and_nonce(key, place)
     fields["c"] = seal.commitment(salt, frame).hex()
-    fields["kid"] = str(key.id)
+    fields["kid"] = key.id
     fields["n"] = leaf.size_class(len(frame))
     header = leaf.canonical(fields)
     sealed = seal.seal(key, salt, nonce, frame, header)

@@ -6,12 +6,17 @@ from pathlib import Path
 import asyncpg
 
 from services.audit import note
+from services.audit.leaf import Columns
 from services.audit.note import Signer
 from services.audit.reading import Arrival, Gap, owner
 from services.audit.sequence import Batch, FirstUse, Stream, Tail, Use
 from services.runtime import sql
 
 _SQL = sql.load(Path(__file__).parent / "sql" / "log.sql")
+
+_ENTRY = ("index", "leaf", *Columns._fields)
+_SEALED = ("index", "content")
+_FIRST_USE = ("owner", "event_id", "index", "same")
 
 
 async def become_the_only_one(connection: asyncpg.Connection) -> bool:
@@ -53,17 +58,22 @@ async def append(connection: asyncpg.Connection, batch: Batch, signer: Signer) -
     A unique violation means that somebody else appended: this process must end, not try again.
     """
     signed = note.sign(note.Checkpoint(signer.verifier.name, batch.head.size, batch.head.root).text, signer)
-    indexes = list(range(batch.first_index, batch.head.size))
-    sealed_at, sealed = _turned(batch.sealed, 2)
-    uses = [(owner, event, first.at, first.same) for (owner, event), first in batch.uses.items()]
     spans = [(*stream, *span) for stream, span in batch.spans.items()]
     full = [(tile.level, tile.n, tile.hashes) for tile in batch.tiles]
-    await connection.execute(
-        _SQL["append"],
-        *(batch.first_index, len(indexes), batch.head.root, signed),
-        *(indexes, batch.leaves, *_turned(batch.columns, 16)),
-        *(sealed_at, sealed, *_turned(uses, 4), *_turned(spans, 5), *_turned(full, 3)),
-    )
+    leaves = zip(range(batch.first_index, batch.head.size), batch.leaves, batch.columns, strict=True)
+    entries = [(index, leaf, *columns) for index, leaf, columns in leaves]
+    uses = [(owner, event, first.at, first.same) for (owner, event), first in batch.uses.items()]
+    async with connection.transaction():
+        await connection.execute(
+            _SQL["append"],
+            *(batch.first_index, len(entries), batch.head.root, signed),
+            *(*_turned(spans, 5), *_turned(full, 3)),
+        )
+        await connection.copy_records_to_table("entry", records=entries, columns=_ENTRY)
+        if batch.sealed:
+            await connection.copy_records_to_table("sealed", records=batch.sealed, columns=_SEALED)
+        if uses:
+            await connection.copy_records_to_table("first_use", records=uses, columns=_FIRST_USE)
     return signed
 
 

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 import asyncpg
 
@@ -142,9 +141,9 @@ class _Run:
         if self.keys is None:
             return
         records = [(row, fields) for row, fields in checked if fields["k"] != Kind.GAP]
-        keys = await keyring.by_id(self.keys, {UUID(fields["kid"]) for _, fields in records})
+        keys = await keyring.by_id(self.keys, {fields["kid"] for _, fields in records})
         for row, fields in records:
-            kid = UUID(fields["kid"])
+            kid = fields["kid"]
             if kid not in keys:
                 raise Misfit(Check.KEYS, row["index"], "its key is missing, and was not destroyed")
             if (key := keys[kid]) is None:

@@ -67,7 +67,7 @@ class MemoryLog(Arrivals):
         """Append one batch; keys are made as needed."""
         for item in items:
             if isinstance(item, Arrival) and item.scope not in self.keys:
-                self.keys[item.scope] = seal.key(uuid4(), os.urandom(32))
+                self.keys[item.scope] = seal.key(str(uuid4()), os.urandom(32))
         known = Known(
             {name: tail for batch in self.batches for name, tail in batch.owners.items()},
             {id: tail for batch in self.batches for id, tail in batch.referrals.items()},  # noqa: A001

@@ -12,7 +12,7 @@ from contracts import codec
 from services.audit import seal
 from services.audit.framing import Unreadable, unframe
 
-KEY = seal.key(uuid4(), bytes(range(32)))
+KEY = seal.key(str(uuid4()), bytes(range(32)))
 PLACE = seal.coordinates("cluster", "topic", 0, 7)
 
 
@@ -24,7 +24,7 @@ def test_salt_and_nonce_are_hkdf_expand() -> None:
 def test_every_place_and_key_has_its_own_salt() -> None:
     others = [seal.coordinates("cluster", "topic", 0, 8), seal.coordinates("cluster", "topic", 1, 7)]
     salts = {seal.salt_and_nonce(KEY, place) for place in (PLACE, *others)}
-    salts.add(seal.salt_and_nonce(seal.key(uuid4(), bytes(32)), PLACE))
+    salts.add(seal.salt_and_nonce(seal.key(str(uuid4()), bytes(32)), PLACE))
     assert len(salts) == 4
 
 
@@ -32,7 +32,7 @@ def test_what_is_sealed_opens_under_its_header_only() -> None:
     salt, nonce = seal.salt_and_nonce(KEY, PLACE)
     sealed = seal.seal(KEY, salt, nonce, b"frame", b"header")
     assert seal.unseal(KEY, nonce, sealed, b"header") == (salt, b"frame")
-    other_key = seal.key(uuid4(), bytes(32))
+    other_key = seal.key(str(uuid4()), bytes(32))
     for key, n, content, header in (
         (KEY, nonce, sealed, b"another header"),
         (KEY, bytes(12), sealed, b"header"),
@@ -46,7 +46,7 @@ def test_what_is_sealed_opens_under_its_header_only() -> None:
 def test_a_commitment_is_to_salt_and_frame() -> None:
     commitments = {seal.commitment(bytes(32), b"a"), seal.commitment(bytes(32), b"b"), seal.commitment(b"1" * 32, b"a")}
     assert len(commitments) == 3
-    assert seal.sameness(KEY, b"digest") != seal.sameness(seal.key(uuid4(), bytes(32)), b"digest")
+    assert seal.sameness(KEY, b"digest") != seal.sameness(seal.key(str(uuid4()), bytes(32)), b"digest")
 
 
 NAMES = some.binary(max_size=20).map(lambda raw: raw.decode("utf-8", "surrogateescape"))

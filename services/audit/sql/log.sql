@@ -35,27 +35,16 @@ select wanted.referral, last.referral_seq as seq, last.index
 select owner, event_id, index, same from first_use where event_id = any($1::uuid[]) and owner = any($2::text[]);
 
 -- append --
--- One statement, so one round trip and one transaction: all of a batch or nothing of it.
+-- What a batch has few rows of, in one round trip; its leaves and sealed records follow by COPY in the transaction.
 with new_batch as (
     insert into batch (first_index, n, root) values ($1, $2, $3)
 ), new_checkpoint as (
     insert into checkpoint (size, note) values ($1 + $2, $4)
-), new_entries as (
-    insert into entry (index, leaf, kind, cluster, topic, topic_id, partition, record_offset, last_offset, owner,
-                       owner_seq, owner_prev, referral, referral_seq, referral_prev, event_id, fact_id, first_use)
-    select * from unnest($5::bigint[], $6::bytea[], $7::text[], $8::text[], $9::text[], $10::text[], $11::int[],
-                         $12::bigint[], $13::bigint[], $14::text[], $15::bigint[], $16::bigint[], $17::uuid[],
-                         $18::bigint[], $19::bigint[], $20::uuid[], $21::uuid[], $22::bigint[])
-), new_sealed as (
-    insert into sealed (index, content) select * from unnest($23::bigint[], $24::bytea[])
-), new_uses as (
-    insert into first_use (owner, event_id, index, same)
-    select * from unnest($25::text[], $26::uuid[], $27::bigint[], $28::bytea[])
 ), new_spans as (
     insert into span (first_index, cluster, topic_id, partition, from_offset, next_offset)
-    select $1, * from unnest($29::text[], $30::text[], $31::int[], $32::bigint[], $33::bigint[])
+    select $1, * from unnest($5::text[], $6::text[], $7::int[], $8::bigint[], $9::bigint[])
 )
-insert into tile (level, n, hashes) select * from unnest($34::smallint[], $35::bigint[], $36::bytea[]);
+insert into tile (level, n, hashes) select * from unnest($10::smallint[], $11::bigint[], $12::bytea[]);
 
 -- tile --
 select hashes from tile where level = $1 and n = $2;
