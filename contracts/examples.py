@@ -1,4 +1,4 @@
-"""Golden examples of every declaration and every fact, as structured CloudEvents. Committed in ``examples/``.
+"""Golden examples of everything that travels, as structured CloudEvents. Committed in ``examples/``.
 
 One story with invented ids: the Personería of Girón asks the ICBF to protect a child, and what may come of it. The
 sealed part (``examples/sealing/sealed.json``) is a real one, made once, since sealing draws random numbers, with the
@@ -19,6 +19,7 @@ from contracts.codec import Declaration, Record, sealed_bytes
 from contracts.declarations import BODIES, Details, LegalBasis, Requested, Territories
 from contracts.envelope import Envelope
 from contracts.facts import Actor, Cause, Fact
+from contracts.receipts import AlertChannel, DeliveryProblem, Receipt, ReceiptStatus
 from contracts.sealing import Sealed
 from contracts.values import (
     AuthType,
@@ -87,13 +88,16 @@ _BY_SENDER = (Verb.REQUESTED, Verb.WITHDRAWN, Verb.CLOSED)
 
 
 def examples() -> dict[str, dict[str, Any]]:
-    """All examples by name (``referral.requested``, ``fact.refused``), each a structured CloudEvent."""
+    """All examples by name (``referral.requested``, ``fact.refused``, ``sealed``), each a structured CloudEvent."""
     made = {}
     for verb in BODIES:
         _, headers, value = codec.encode(declaration(verb))
         made[f"referral.{verb}"] = structured(headers, value)
     for fact in example_facts():
         made[f"fact.{fact.data.kind}"] = structured(fact.headers(), fact.value())
+    made["sealed"] = structured(*_sealed_record())
+    for receipt in example_receipts():
+        made[f"receipt.{receipt.status}"] = structured(receipt.headers(), receipt.value())
     return made
 
 
@@ -136,6 +140,38 @@ def example_facts() -> Iterable[Fact]:
         cause=_cause(asked, 93), problem=Problem.FIELD_INVALID, detail="details.service: enum", received_at=received_at
     )
     yield _fact(quarantined, None)
+
+
+def example_receipts() -> Iterable[Receipt]:
+    """One receipt of every status, all of the alert that tells the ICBF of the request."""
+    told: list[tuple[AlertChannel, ReceiptStatus, int, int | None, DeliveryProblem | None]] = [
+        (AlertChannel.INBOX, ReceiptStatus.DELIVERED, 0, None, None),
+        (AlertChannel.INBOX, ReceiptStatus.OPENED, 0, None, None),
+        (AlertChannel.EMAIL, ReceiptStatus.FAILED, 1, 451, DeliveryProblem.DEFERRED),
+        (AlertChannel.EMAIL, ReceiptStatus.SENT, 2, 250, None),
+        (AlertChannel.EMAIL, ReceiptStatus.UNDELIVERABLE, 1, 550, DeliveryProblem.REFUSED),
+    ]
+    fact = _applied(Verb.REQUESTED)
+    for place, (channel, status, attempt, code, problem) in enumerate(told):
+        yield Receipt(
+            alert=UUID(f"0199f3c4-0000-7000-8000-0000000002{list(AlertChannel).index(channel):02d}"),
+            fact=fact.id,
+            referral=REFERRAL,
+            recipient=RECIPIENT,
+            channel=channel,
+            status=status,
+            attempt=attempt,
+            code=code,
+            problem=problem,
+            at=fact.time + timedelta(seconds=place),
+        )
+
+
+def _sealed_record() -> tuple[list[tuple[str, bytes]], bytes]:
+    fact = _applied(Verb.REQUESTED)
+    id = facts.name_id(facts.FACT_NAMESPACE, f"sealed/{fact.id}")  # noqa: A001
+    headers = facts.headers(id, facts.SEALED_TYPE, fact.time, str(REFERRAL), REFERRAL, NEED, fact.id)
+    return headers, sealed_bytes(sealed_part())
 
 
 def structured(headers: Iterable[tuple[str, bytes]], value: bytes) -> dict[str, Any]:

@@ -4,6 +4,7 @@ They are open where the models are closed: a field that a later version adds is 
 adding an optional one is a compatible change. Our own services still refuse what they do not know.
 """
 
+from collections.abc import Iterable
 from typing import Any, get_args
 
 from pydantic import BaseModel
@@ -11,7 +12,11 @@ from pydantic import BaseModel
 from contracts import envelope as ce
 from contracts.declarations import BODIES, TYPE_PREFIX
 from contracts.envelope import schema_urn
-from contracts.facts import AppliedFact, FactData
+from contracts.facts import SEALED_TYPE, AppliedFact, FactData
+from contracts.facts import TYPE_PREFIX as FACT_PREFIX
+from contracts.receipts import TYPE_PREFIX as RECEIPT_PREFIX
+from contracts.receipts import Receipt, ReceiptStatus
+from contracts.sealing import Sealed
 from contracts.values import AuthType, Verb
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -21,11 +26,18 @@ _INSTITUTION = r"[a-z][a-z0-9]*(-[a-z0-9]+)*"
 
 
 def schemas() -> dict[str, dict[str, Any]]:
-    """All published schemas by name: ``envelope``, ``referral.<verb>`` and ``fact.<kind>``."""
+    """All published schemas by name.
+
+    Headers: ``envelope`` of declarations, ``envelope.ruta`` of what Ruta writes. Values: ``referral.<verb>``,
+    ``fact.<kind>``, ``sealed`` and ``receipt``.
+    """
     return {
         "envelope": _envelope(),
+        "envelope.ruta": _envelope_of_ruta(),
         **{f"referral.{verb}": _schema(f"referral.{verb}", model) for verb, model in BODIES.items()},
         **{f"fact.{kind}": _schema(f"fact.{kind}", model) for kind, model in fact_models().items()},
+        "sealed": _schema("sealed", Sealed),
+        "receipt": _schema("receipt", Receipt),
     }
 
 
@@ -66,14 +78,45 @@ def _envelope() -> dict[str, Any]:
         "traceparent": {"description": "W3C trace context."},
         "tracestate": {"description": "W3C trace context."},
     }
+    whose = "Kafka headers of a declaration (CloudEvents 1.0, binary mode), each at most once, in UTF-8."
+    return _headers("envelope", whose, texts, ce.REQUIRED)
+
+
+def _envelope_of_ruta() -> dict[str, Any]:
+    types = [
+        *(f"{FACT_PREFIX}{kind}.v1" for kind in fact_models()),
+        SEALED_TYPE,
+        *(f"{RECEIPT_PREFIX}{status}.v1" for status in ReceiptStatus),
+    ]
+    texts: dict[str, dict[str, Any]] = {
+        "ce_specversion": {"const": ce.SPECVERSION},
+        "ce_id": {"pattern": _UUID, "description": "The same whenever the same record is sent again: skip seen ones."},
+        "ce_source": {"pattern": r"^//ruta/[a-z]+$"},
+        "ce_type": {"enum": types},
+        "ce_time": {"pattern": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T.+Z$", "format": "date-time"},
+        "ce_partitionkey": {"description": "Also the record key: the referral, else the owner of the inbound topic."},
+        "content-type": {"const": ce.CONTENT_TYPE},
+        "ce_subject": {"pattern": _UUID, "description": "The referral, if the record is about one."},
+        "ce_correlationid": {"pattern": _UUID, "description": "The need."},
+        "ce_causationid": {
+            "pattern": _UUID,
+            "description": "What led to it: the declaration (of a fact) or the fact (of a sealed part, a receipt).",
+        },
+    }
+    required = ("ce_specversion", "ce_id", "ce_source", "ce_type", "ce_time", "ce_partitionkey", "content-type")
+    whose = "Kafka headers of what Ruta writes: facts, sealed parts, receipts (CloudEvents 1.0, binary mode)."
+    return _headers("envelope.ruta", whose, texts, required)
+
+
+def _headers(name: str, whose: str, texts: dict[str, dict[str, Any]], required: Iterable[str]) -> dict[str, Any]:
     return {
         "$schema": DIALECT,
-        "$id": schema_urn("envelope"),
-        "title": "envelope",
-        "description": "Kafka headers of a declaration (CloudEvents 1.0, binary mode), each at most once, in UTF-8.",
+        "$id": schema_urn(name),
+        "title": name,
+        "description": whose,
         "type": "object",
         "properties": {
-            name: {"type": "string", "maxLength": ce.MAX_HEADER_BYTES, **rest} for name, rest in texts.items()
+            header: {"type": "string", "maxLength": ce.MAX_HEADER_BYTES, **rest} for header, rest in texts.items()
         },
-        "required": list(ce.REQUIRED),
+        "required": list(required),
     }

@@ -4,12 +4,12 @@ from enum import StrEnum
 
 import pytest
 
-from contracts import directory, fhir, labels, values
+from contracts import directory, fhir, labels, receipts, values
 from contracts.values import State
 
 SHOWN: dict[str, type[StrEnum]] = {
     name: value
-    for module in (values, directory)
+    for module in (values, directory, receipts)
     for name, value in vars(module).items()
     if isinstance(value, type) and issubclass(value, StrEnum) and value not in (StrEnum, directory.Channel)
 }

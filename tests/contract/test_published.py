@@ -1,5 +1,6 @@
 """The committed schemas and examples are those of the models, fit each other, and can be opened and decoded."""
 
+import hashlib
 import json
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,11 +14,12 @@ from contracts import codec, facts, generate, keys, topics
 from contracts.codec import Declaration, Record
 from contracts.declarations import BODIES
 from contracts.envelope import schema_urn
-from contracts.examples import CONTENT, FOLDER, RECIPIENT, REFERRAL, example_facts, sealed_part
+from contracts.examples import CONTENT, FOLDER, RECIPIENT, REFERRAL, example_facts, example_receipts, sealed_part
 from contracts.facts import APPLIED, Fact
+from contracts.receipts import Receipt, ReceiptStatus
 from contracts.schemas import fact_models
 from contracts.sdk.file import read_file
-from contracts.sealing import open_sealed
+from contracts.sealing import Sealed, open_sealed
 from contracts.values import Verb
 from tests.support import example_keys
 
@@ -37,6 +39,11 @@ def read(path: Path) -> dict[str, Any]:
 
 def validator(name: str) -> Draft202012Validator:
     return Draft202012Validator(read(generate.SCHEMAS / f"{name}.json"), format_checker=FormatChecker())
+
+
+def schema_of(example: Path) -> str:
+    """The schema of an example's data: one per name, except that all receipts share one."""
+    return "receipt" if example.stem.startswith("receipt.") else example.stem
 
 
 def headers(event: dict[str, Any]) -> list[tuple[str, bytes]]:
@@ -73,8 +80,9 @@ def test_there_is_a_schema_and_an_example_of_everything() -> None:
     declared = {f"referral.{verb}" for verb in BODIES}
     decided = {f"fact.{kind}" for kind in fact_models()}
     assert {f"fact.{verb}" for verb in APPLIED} <= decided
-    assert {path.stem for path in SCHEMAS} == {"envelope"} | declared | decided
-    assert {path.stem for path in EXAMPLES} == declared | decided
+    told = {f"receipt.{status}" for status in ReceiptStatus}
+    assert {path.stem for path in SCHEMAS} == {"envelope", "envelope.ruta", "sealed", "receipt"} | declared | decided
+    assert {path.stem for path in EXAMPLES} == {"sealed"} | declared | decided | told
 
 
 @pytest.mark.parametrize("path", SCHEMAS, ids=named)
@@ -88,16 +96,16 @@ def test_schemas_are_valid_open_and_named_by_their_urn(path: Path) -> None:
 @pytest.mark.parametrize("path", EXAMPLES, ids=named)
 def test_examples_fit_their_schema_also_with_a_field_of_a_later_version(path: Path) -> None:
     data = read(path)["data"]
-    validator(path.stem).validate(data)
-    validator(path.stem).validate({**data, "of_a_later_version": 1})
+    validator(schema_of(path)).validate(data)
+    validator(schema_of(path)).validate({**data, "of_a_later_version": 1})
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=named)
 def test_schemas_refuse_what_lacks_a_required_field(path: Path) -> None:
-    schema, data = read(generate.SCHEMAS / f"{path.stem}.json"), read(path)["data"]
+    schema, data = read(generate.SCHEMAS / f"{schema_of(path)}.json"), read(path)["data"]
     for name in schema["required"]:
         without = {key: value for key, value in data.items() if key != name}
-        assert not validator(path.stem).is_valid(without), name
+        assert not validator(schema_of(path)).is_valid(without), name
 
 
 @pytest.mark.parametrize("verb", BODIES, ids=str)
@@ -119,6 +127,31 @@ def test_headers_of_declarations_fit_the_envelope_schema(verb: Verb) -> None:
         assert not validator("envelope").is_valid({n: t for n, t in texts.items() if n != name}), name
         if name != "ce_time":
             assert not validator("envelope").is_valid({**texts, name: "á é"}), name
+
+
+@pytest.mark.parametrize("path", [path for path in EXAMPLES if not path.stem.startswith("referral.")], ids=named)
+def test_headers_of_what_ruta_writes_fit_their_schema(path: Path) -> None:
+    texts = {name: value.decode() for name, value in headers(read(path))}
+    schema = validator("envelope.ruta")
+    schema.validate(texts)
+    for name in schema.schema["required"]:
+        assert not schema.is_valid({n: t for n, t in texts.items() if n != name}), name
+    for name in texts.keys() - {"ce_partitionkey"}:
+        assert not schema.is_valid({**texts, name: "á é"}), name
+
+
+@pytest.mark.parametrize("receipt", list(example_receipts()), ids=lambda receipt: receipt.status)
+def test_receipts_decode_from_their_example(receipt: Receipt) -> None:
+    event = read(FOLDER / f"receipt.{receipt.status}.json")
+    assert Receipt.model_validate_json(json.dumps(event["data"])) == receipt
+    assert event["type"] == f"co.ruta.alert.{receipt.status}.v1"
+
+
+def test_the_sealed_record_is_the_part_that_its_fact_names() -> None:
+    record, fact = read(FOLDER / "sealed.json"), read(FOLDER / "fact.requested.json")
+    assert Sealed.model_validate_json(json.dumps(record["data"])) == sealed_part()
+    assert record["causationid"] == fact["id"]
+    assert hashlib.sha256(codec.sealed_bytes(sealed_part())).hexdigest() == fact["data"]["sealed_sha256"]
 
 
 @pytest.mark.parametrize("fact", list(example_facts()), ids=lambda fact: fact.data.kind)
