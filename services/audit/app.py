@@ -47,7 +47,7 @@ async def service(settings: Settings) -> AsyncIterator[list[Job]]:
         async def http() -> None:
             await web.serve(app, settings.http_host, settings.http_port)
 
-        jobs: list[Job] = [sequencer.run, http]
+        jobs: list[Job] = [sequencer.run, pulse.run, http]
         if (seen_file := settings.audit_seen_file) is not None:
             jobs.append(lambda: seen.keep(seen_file, lambda: sequencer.checkpoint))
         yield jobs

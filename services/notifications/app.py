@@ -17,7 +17,7 @@ from services.runtime import database, kafka, sql, web
 from services.runtime.intake import Intake
 from services.runtime.members import Members
 from services.runtime.process import Job, closing
-from services.runtime.progress import ConsumerProgress
+from services.runtime.progress import ConsumerProgress, DatabasePulse
 from services.runtime.relay import Relay
 
 _RELAY = sql.load(Path(__file__).parent / "sql" / "relay.sql")
@@ -58,10 +58,14 @@ async def service(settings: Settings) -> AsyncIterator[list[Job]]:
             listener=intake.listener(),
             names=(topics.FACTS,),
         )
-        progress = ConsumerProgress()
+        progress, pulse = ConsumerProgress(), DatabasePulse(pool)
 
         async def missing() -> list[str]:
-            return [*progress.missing(intake.consumer.consumer, intake.busy_since), *relay.missing()]
+            return [
+                *pulse.missing(),
+                *progress.missing(intake.consumer.consumer, intake.busy_since),
+                *relay.missing(),
+            ]
 
         await broker.start()
         await stack.enter_async_context(closing(broker, "stop"))
@@ -75,4 +79,4 @@ async def service(settings: Settings) -> AsyncIterator[list[Job]]:
                 await pool.execute(_WORKER["forget_job_log"], jobs.LOG_KEPT)
                 await asyncio.sleep(3600)
 
-        yield [intake.run, worker.run, relay.run, http, housekeeping]
+        yield [intake.run, worker.run, relay.run, pulse.run, http, housekeeping]

@@ -15,7 +15,7 @@ from services.runtime import clock, database, kafka, sql, web
 from services.runtime.intake import Intake
 from services.runtime.members import Members
 from services.runtime.process import Job, closing
-from services.runtime.progress import ConsumerProgress
+from services.runtime.progress import ConsumerProgress, DatabasePulse
 from services.runtime.relay import Relay
 from services.runtime.settings import Settings
 
@@ -55,10 +55,14 @@ async def service(settings: Settings) -> AsyncIterator[list[Job]]:
             listener=intake.listener(),
             pattern=topics.INBOUND_PATTERN,
         )
-        progress = ConsumerProgress()
+        progress, pulse = ConsumerProgress(), DatabasePulse(pool)
 
         async def missing() -> list[str]:
-            return [*progress.missing(intake.consumer.consumer, intake.busy_since), *relay.missing()]
+            return [
+                *pulse.missing(),
+                *progress.missing(intake.consumer.consumer, intake.busy_since),
+                *relay.missing(),
+            ]
 
         await broker.start()
         await stack.enter_async_context(closing(broker, "stop"))
@@ -72,4 +76,4 @@ async def service(settings: Settings) -> AsyncIterator[list[Job]]:
                 await pool.execute("delete from sealed where stored_at < $1", clock.now() - SEALED_KEPT)
                 await asyncio.sleep(3600)
 
-        yield [intake.run, relay.run, http, housekeeping]
+        yield [intake.run, relay.run, pulse.run, http, housekeeping]

@@ -1,6 +1,7 @@
 """Connections to PostgreSQL, always with the settings that the measurements asked for."""
 
 import ssl
+from pathlib import Path
 
 import asyncpg
 
@@ -22,8 +23,6 @@ async def pool(settings: Settings, *, size: int = 4, application: str = "") -> a
 
 
 def _login(settings: Settings, user: str | None, password_file: str | None) -> dict[str, object]:
-    from pathlib import Path
-
     return {
         "user": user or settings.database_user,
         "password": read_secret(Path(password_file) if password_file else settings.database_password_file),

@@ -1,8 +1,11 @@
 """Readiness is progress, not a ping: a consumer that lags and stands still is not ready."""
 
+import asyncio
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
+
+import asyncpg
 
 STALL_SECONDS = 10.0
 """How long nothing may move while something waits."""
@@ -10,10 +13,10 @@ STALL_SECONDS = 10.0
 
 @dataclass
 class ConsumerProgress:
-    """Judges one aiokafka consumer by its own figures, asked for every few seconds at most."""
+    """Judges one aiokafka consumer by its own figures, whenever it is asked."""
 
     last_total: int = -1
-    moved_at: float = 0.0
+    waiting_since: float | None = None
 
     def missing(self, consumer: Any, busy_since: float | None) -> list[str]:
         """What stands still, in short phrases; empty when all is well."""
@@ -30,10 +33,36 @@ class ConsumerProgress:
             total += state.position
             lag += max(0, (state.highwater or 0) - state.position)
             polled = max(polled, state.timestamp or 0)
-        if total != self.last_total or lag == 0:
-            self.last_total, self.moved_at = total, now
+        # A fetch is answered several times a second even when there is nothing to read.
         if time.time() * 1000 - polled > STALL_SECONDS * 1000:
             return ["Kafka does not answer"]
-        if now - self.moved_at > STALL_SECONDS:
+        if lag == 0 or total != self.last_total:
+            self.last_total, self.waiting_since = total, now if lag else None
+        elif self.waiting_since is not None and now - self.waiting_since > STALL_SECONDS:
             return ["records wait and none is taken"]
         return []
+
+
+@dataclass
+class DatabasePulse:
+    """Asks the database something simple every second. Readiness looks at the last answer and never waits itself:
+    a statement to a frozen server cannot even be cancelled.
+    """
+
+    pool: asyncpg.Pool
+    answered_at: float = field(default_factory=time.monotonic)
+
+    async def run(self) -> None:
+        """Ask for ever; a failure is no more than a missing answer."""
+        while True:
+            try:
+                await self.pool.fetchval("select 1")
+                self.answered_at = time.monotonic()
+            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                pass
+            await asyncio.sleep(1)
+
+    def missing(self) -> list[str]:
+        """Whether the last answer is too old."""
+        silent = time.monotonic() - self.answered_at > STALL_SECONDS / 2
+        return ["PostgreSQL does not answer"] if silent else []

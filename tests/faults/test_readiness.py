@@ -1,0 +1,68 @@
+"""Readiness is honest: what stands still is said within seconds, and said no more when it moves again."""
+
+import asyncio
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from deploy.embedded.ports import Ports
+from deploy.embedded.stack import SERVICES, Stack
+from tests.support.wire import eventually
+
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(300)]
+
+SAID_WITHIN = 30  # the promise is 15 s on an idle machine
+
+
+@contextmanager
+def frozen(pid: int | None) -> Iterator[None]:
+    """A process and all its children, stopped: connections stay open and nobody answers."""
+    assert pid is not None
+    process = psutil.Process(pid)
+    everyone = [process, *process.children(recursive=True)]
+    for one in everyone:
+        one.send_signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for one in everyone:
+            one.send_signal(signal.SIGCONT)
+
+
+async def test_a_frozen_kafka_or_postgres_shows_in_every_service(session_folder: Path, anyio_backend: str) -> None:
+    async with Stack(session_folder / "readiness", Ports.free()) as stack:
+        await stack.start(*SERVICES)
+        for name in SERVICES:
+            await stack.wait_ready(name, 60)
+        for part in ("kafka", "postgres"):
+            with frozen(stack.pid(part)):
+                for name in SERVICES:
+                    await eventually(lambda: says_so(stack, name), SAID_WITHIN, f"{name} unready without {part}")  # noqa: B023
+                    assert await alive(stack, name)
+            for name in SERVICES:
+                await eventually(lambda: ready(stack, name), 90, f"{name} ready again after {part}")  # noqa: B023
+
+
+async def says_so(stack: Stack, name: str) -> bool:
+    async with httpx.AsyncClient(timeout=10) as client:
+        answer = await client.get(f"{stack.addresses.http[name]}/readyz")
+    return answer.status_code == 503 and bool(answer.json()["missing"])
+
+
+async def ready(stack: Stack, name: str) -> bool:
+    try:
+        async with httpx.AsyncClient(timeout=10) as client:
+            return (await client.get(f"{stack.addresses.http[name]}/readyz")).status_code == 200
+    except httpx.TransportError:
+        await asyncio.sleep(0.2)  # it was restarted meanwhile
+        return False
+
+
+async def alive(stack: Stack, name: str) -> bool:
+    async with httpx.AsyncClient(timeout=10) as client:
+        return (await client.get(f"{stack.addresses.http[name]}/livez")).status_code == 200
