@@ -1,0 +1,26 @@
+-- decided --
+-- How many records of institutions have been decided.
+select coalesce(sum(next_offset), 0)::bigint from referrals.intake_position;
+
+-- told --
+-- How many facts have their alerts.
+select coalesce(sum(next_offset), 0)::bigint from notifications.intake_position;
+
+-- receipts --
+select count(*) from notifications.receipt;
+
+-- logged --
+-- How many leaves the log has.
+select coalesce(max(first_index + n), 0) from audit.batch where first_index = (select max(first_index) from audit.batch);
+
+-- outcomes --
+select outcome, count(*) as records from referrals.fact group by outcome;
+
+-- mails --
+-- E-mail alerts that nobody has sent yet.
+select count(*) from notifications.alert where status in ('planned', 'failed');
+
+-- counts --
+select (select count(*) from referrals.fact) as facts,
+       (select count(*) from notifications.alert) as alerts,
+       (select count(*) from audit.entry) as leaves;
