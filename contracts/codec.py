@@ -1,10 +1,10 @@
 """From the bytes of a record to a declaration and back. ``decode`` is total: a Declaration or a Flaw."""
 
 import hashlib
-import struct
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from itertools import chain
 
 from pydantic import BaseModel, ValidationError
 
@@ -16,6 +16,8 @@ from contracts.values import Problem
 
 MAX_VALUE_BYTES = 65_536
 """A declaration's value, checked before parsing: beyond it a parser can be made to work for seconds."""
+
+_NULL = b"\xff\xff\xff\xff"
 
 MAX_AHEAD = timedelta(minutes=5)
 """How far the sender's clock may be ahead of the broker's."""
@@ -111,11 +113,14 @@ def frame(key: bytes | None, headers: tuple[Header, ...], value: bytes | None) -
 
     Headers keep the sender's order; names are UTF-8 with undecodable bytes kept as they arrived.
     """
-    parts = [key, struct.pack(">I", len(headers))]
-    for name, content in headers:
-        parts += [name.encode("utf-8", "surrogateescape"), content]
-    parts.append(value)
-    return b"".join(b"\xff\xff\xff\xff" if part is None else struct.pack(">I", len(part)) + part for part in parts)
+    framed: list[bytes] = []
+    for part in (key, len(headers).to_bytes(4, "big"), *chain.from_iterable(headers), value):
+        if part is None:
+            framed.append(_NULL)
+            continue
+        content = part.encode("utf-8", "surrogateescape") if isinstance(part, str) else part
+        framed += (len(content).to_bytes(4, "big"), content)
+    return b"".join(framed)
 
 
 def flaw_of(error: ValidationError, model: type[BaseModel]) -> Flaw:

@@ -87,8 +87,9 @@ class Directory(Model):
     def _unique(self) -> "Directory":
         if len(self.by_code) != len(self.institutions):
             raise ValueError("two institutions have the same code")
-        if self.by_code.keys() & {"desk", "ruta", "vault"}:
-            raise ValueError("desk, ruta and vault are reserved codes")
+        # Codes are Kafka users too: an institution must not be able to take the name of a service.
+        if any(code in ("desk", "ruta", "vault") or code.startswith("ruta-") for code in self.by_code):
+            raise ValueError("desk, ruta, vault and codes that begin with ruta- are reserved")
         return self
 
     @cached_property

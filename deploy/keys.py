@@ -27,6 +27,11 @@ def signing_key_file(state: State) -> Path:
     return state.secrets / "audit-signing-key"
 
 
+def seen_file(state: State) -> Path:
+    """The newest checkpoint that left the log, kept outside the database: a cut or restored log is then noticed."""
+    return state.root / "audit-checkpoint"
+
+
 def ensure(target: Target) -> Overlay:
     """Make the keys that are missing; those that exist are never replaced. Returns the public sealing keys."""
     audit_keys.ensure(signing_key_file(target.state), AUDIT_ORIGIN)
