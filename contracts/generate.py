@@ -1,4 +1,4 @@
-"""Writes the published schemas and examples: ``python -m contracts.generate``; ``--check`` only says what is stale.
+"""Writes schemas, examples and the AsyncAPI document: ``python -m contracts.generate``; ``--check`` only compares.
 
 Exit status 1 when checked files are missing, stale or left over.
 """
@@ -8,11 +8,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from contracts import asyncapi, yaml_text
 from contracts.examples import FOLDER as EXAMPLES
 from contracts.examples import examples
 from contracts.schemas import schemas
 
 SCHEMAS = Path(__file__).parent / "schemas"
+ASYNCAPI = Path(__file__).parent / "asyncapi.yaml"
 
 
 def files() -> dict[Path, str]:
@@ -20,6 +22,7 @@ def files() -> dict[Path, str]:
     return {
         **{SCHEMAS / f"{name}.json": _text(content) for name, content in schemas().items()},
         **{EXAMPLES / f"{name}.json": _text(content) for name, content in examples().items()},
+        ASYNCAPI: yaml_text.text(asyncapi.document()),
     }
 
 

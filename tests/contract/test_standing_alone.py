@@ -35,7 +35,19 @@ SERVER_SIDE = {
     "pydantic_settings",
 }
 SDK_EXTRA = {"aiokafka", "joserfc", "cryptography"}
-BASE = ["codec", "directory", "examples", "facts", "fhir", "generate", "labels", "receipts", "schemas", "topics"]
+BASE = [
+    "asyncapi",
+    "codec",
+    "directory",
+    "examples",
+    "facts",
+    "fhir",
+    "generate",
+    "labels",
+    "receipts",
+    "schemas",
+    "topics",
+]
 
 
 @pytest.mark.parametrize(
