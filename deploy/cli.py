@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -55,11 +55,17 @@ def apply(
 
 
 @app.command()
-def credentials(institution: Code) -> None:
-    """Print what an institution needs to publish and read, as environment variables."""
-    from deploy.commands_credentials import run
+def credentials(
+    institution: Code,
+    form: Annotated[
+        Literal["env", "java", "kcat"],
+        typer.Option("--format", help="Environment variables, Kafka's Java properties, or a kcat -F file."),
+    ] = "env",
+) -> None:
+    """Print what an institution needs to publish and read."""
+    from deploy.commands_credentials import Format, run
 
-    run(institution)
+    run(institution, Format(form))
 
 
 @app.command()

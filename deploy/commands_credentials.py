@@ -1,20 +1,48 @@
 """`ruta credentials`: what an institution needs to publish and to read."""
 
+from enum import StrEnum
+
 from contracts import topics
 from deploy.embedded.errors import StackError
 from deploy.running import running_stack
 
 
-def run(code: str) -> None:
-    """Print environment variables, one per line. Raises StackError for a code that is not in the directory."""
+class Format(StrEnum):
+    """For whom the credentials are written."""
+
+    ENV = "env"
+    """Environment variables, one per line."""
+    JAVA = "java"
+    """A ``.properties`` file of Kafka's own client."""
+    KCAT = "kcat"
+    """A configuration file of kcat (``kcat -F``), with the names of librdkafka."""
+
+
+def run(code: str, form: Format) -> None:
+    """Print them. Raises StackError for a code that is not in the directory."""
     target, _ = running_stack()
     if code not in target.directory.by_code:
         known = ", ".join(sorted(target.directory.by_code))
         raise StackError(f"The directory has no institution '{code}'; it has: {known}.")
     if not (target.state.secrets / "kafka" / code).exists():
         raise StackError(f"'{code}' has no user yet: run ./ruta topics apply.")
-    print(f"RUTA_KAFKA_BOOTSTRAP={target.kafka_bootstrap}")
-    print(f"RUTA_KAFKA_USER={code}")
-    print(f"RUTA_KAFKA_PASSWORD={target.state.secret(f'kafka/{code}')}")
-    print(f"RUTA_TOPIC_IN={topics.inbound(code)}")
-    print(f"RUTA_TOPIC_OUT={topics.outbound(code)}")
+    print("\n".join(lines(form, code, target.kafka_bootstrap, target.state.secret(f"kafka/{code}"))))
+
+
+def lines(form: Format, code: str, bootstrap: str, password: str) -> list[str]:
+    """The credentials of one institution, line by line."""
+    if form is Format.ENV:
+        return [
+            f"RUTA_KAFKA_BOOTSTRAP={bootstrap}",
+            f"RUTA_KAFKA_USER={code}",
+            f"RUTA_KAFKA_PASSWORD={password}",
+            f"RUTA_TOPIC_IN={topics.inbound(code)}",
+            f"RUTA_TOPIC_OUT={topics.outbound(code)}",
+        ]
+    notes = [f"# write: {topics.inbound(code)}", f"# read: {topics.outbound(code)}"]
+    common = [f"bootstrap.servers={bootstrap}", "security.protocol=SASL_PLAINTEXT"]
+    if form is Format.JAVA:
+        module = "org.apache.kafka.common.security.scram.ScramLoginModule"
+        login = f'{module} required username="{code}" password="{password}";'
+        return [*notes, *common, "sasl.mechanism=SCRAM-SHA-512", f"sasl.jaas.config={login}"]
+    return [*notes, *common, "sasl.mechanism=SCRAM-SHA-512", f"sasl.username={code}", f"sasl.password={password}"]
