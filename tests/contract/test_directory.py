@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from contracts.directory import SEED, Directory, Kind, load
 from contracts.topics import provisioned
@@ -94,3 +95,10 @@ def test_a_bad_entry_is_named(tmp_path: Path, line: str, wrong: str) -> None:
     path.write_text("[[institutions]]\n" + "\n".join(entry.values()) + "\n" + contact)
     with pytest.raises(ValueError, match=wrong):
         load(path)
+
+
+@pytest.mark.parametrize("code", ["desk", "ruta", "vault", "ruta-referrals"])
+def test_a_member_cannot_take_the_name_of_something_else(seed: Directory, code: str) -> None:
+    taken = seed.institutions[0].model_copy(update={"code": code})
+    with pytest.raises(ValidationError, match="reserved"):
+        Directory(institutions=(taken,))
