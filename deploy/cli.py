@@ -81,6 +81,25 @@ def demo(
 
 
 @app.command()
+def bench(
+    parts: Annotated[
+        list[str] | None, typer.Argument(help="naive, ruta, ceiling, latency, restarts, replay, rebuild; all if none.")
+    ] = None,
+    events: Annotated[int, typer.Option(min=10, max=100_000, help="How many declarations.")] = 20_000,
+    naive_events: Annotated[
+        int, typer.Option(min=10, help="How many of them the naive system gets; its rate is the same for all.")
+    ] = 2_000,
+    seed: Annotated[int | None, typer.Option(help="Draws the flows; printed, so that a run can be repeated.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    keep: Annotated[Path | None, typer.Option(help="Folder for the raw results.")] = None,
+) -> None:
+    """Measure speed as ratios within one run, on throwaway systems."""
+    from deploy.commands_bench import run
+
+    sys.exit(run(parts or (), events, naive_events, seed, as_json=json, keep=keep))
+
+
+@app.command()
 def publish(
     file: Annotated[Path, typer.Argument(help="A declaration: CloudEvents JSON, as in deploy/demo/files.")],
     institution: Annotated[str, typer.Option("--as", help="The institution that declares it.")],

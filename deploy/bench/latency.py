@@ -1,0 +1,161 @@
+"""How long one declaration takes at a steady load: arrivals are random (Poisson), as real ones are.
+
+Evenly spaced arrivals would hide whatever waits in a rhythm of its own.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from statistics import quantiles
+from uuid import UUID
+
+import asyncpg
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+
+from contracts import facts, topics
+from deploy.bench.load import Row
+from deploy.ledger.kafka import ends, login
+from deploy.provision import Target
+from services.notifications import receipts
+from services.runtime import sql
+
+_SQL = sql.load(Path(__file__).with_name("latency.sql"))
+_SEEN_WITHIN = 30.0
+_LOOK_EVERY = 0.25
+"""Seconds after which the alerts are looked at even without a notification; one that is late shows as it is."""
+
+
+@dataclass
+class Watch:
+    """When each event's alert could be read and its fact lay on an ``out`` topic (time.monotonic, seconds)."""
+
+    alerts: dict[UUID, float] = field(default_factory=dict)
+    facts: dict[UUID, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Latencies:
+    """Milliseconds from the publish call, one number per event; ``missing`` were not seen in time."""
+
+    per_s: float
+    to_alert: tuple[float, ...]
+    to_fact: tuple[float, ...]
+    missing: int
+
+
+async def measure(target: Target, rows: Sequence[Row], per_s: float, seed: int) -> Latencies:
+    """Publish ``rows`` at random moments, ``per_s`` in the mean; the system is at rest before."""
+    random = Random(seed)  # noqa: S311 - a load that can be repeated
+    published: dict[UUID, float] = {}
+    async with watching(target) as watch, publisher(target) as producer:
+        due = time.monotonic()
+        sending = []
+        for row in rows:
+            due += random.expovariate(per_s)
+            await asyncio.sleep(max(0.0, due - time.monotonic()))
+            published[row.event] = time.monotonic()
+            sending.append(asyncio.ensure_future(send(producer, row)))
+        await asyncio.gather(*sending)
+        # Only what is applied alerts the other party; every outcome is a fact on its owner's topic.
+        wanted = {row.event for row in rows if row.outcome == "applied"}
+        await until(lambda: wanted <= watch.alerts.keys() and wanted <= watch.facts.keys(), _SEEN_WITHIN)
+    return Latencies(
+        per_s,
+        tuple(1000 * (watch.alerts[event] - published[event]) for event in wanted & watch.alerts.keys()),
+        tuple(1000 * (watch.facts[event] - published[event]) for event in wanted & watch.facts.keys()),
+        len(wanted - (watch.alerts.keys() & watch.facts.keys())),
+    )
+
+
+def percentiles(values: Iterable[float]) -> dict[str, float]:
+    """p50, p95 and p99, rounded to tenths."""
+    cuts = quantiles([*values], n=100, method="inclusive")
+    return {name: round(cuts[at - 1], 1) for name, at in (("p50", 50), ("p95", 95), ("p99", 99))}
+
+
+async def send(producer: AIOKafkaProducer, row: Row) -> None:
+    """Publish one row; returns when it is acknowledged."""
+    await producer.send_and_wait(topics.inbound(row.institution), row.value, row.key, headers=row.headers)
+
+
+async def until(done: Callable[[], bool], within: float) -> bool:
+    """Whether something became true in time."""
+    deadline = time.monotonic() + within
+    while not done() and time.monotonic() < deadline:
+        await asyncio.sleep(0.005)
+    return done()
+
+
+@asynccontextmanager
+async def publisher(target: Target) -> AsyncIterator[AIOKafkaProducer]:
+    """A producer that waits for nothing, like the one institutions use."""
+    producer = AIOKafkaProducer(**login(target), enable_idempotence=True, acks="all", linger_ms=0)
+    try:
+        await producer.start()
+        yield producer
+    finally:
+        await producer.stop()
+
+
+@asynccontextmanager
+async def watching(target: Target) -> AsyncIterator[Watch]:
+    """Note the arrival of alerts and facts while the block runs."""
+    watch = Watch()
+    connection: asyncpg.Connection = await asyncpg.connect(
+        host=target.database_host, port=target.database_port, database="ruta", user="ruta_operator",
+        password=target.state.secret("database/ruta_operator"), server_settings={"jit": "off"},
+    )  # fmt: skip
+    consumer = AIOKafkaConsumer(**login(target), enable_auto_commit=False, fetch_max_wait_ms=100)
+    await consumer.start()
+    await _at_the_end(consumer, [topics.outbound(code) for code in target.directory.by_code])
+    jobs = [asyncio.ensure_future(_alerts(connection, watch)), asyncio.ensure_future(_facts(consumer, watch))]
+    try:
+        yield watch
+    finally:
+        for job in jobs:
+            job.cancel()
+        await asyncio.gather(*jobs, return_exceptions=True)
+        await consumer.stop()
+        await connection.close(timeout=5)
+
+
+async def _at_the_end(consumer: AIOKafkaConsumer, names: Sequence[str]) -> None:
+    consumer._client.set_topics(names)
+    last: dict[TopicPartition, int] = await ends(consumer, names)
+    consumer.assign(list(last))
+    for place, end in last.items():
+        consumer.seek(place, end)
+
+
+async def _alerts(connection: asyncpg.Connection, watch: Watch) -> None:
+    # Receipts are announced when the transaction that holds them and their alerts commits.
+    wake = asyncio.Event()
+    await connection.add_listener(receipts.CHANNEL, lambda *_: wake.set())
+    position = await connection.fetchval(_SQL["last_alert"])
+    while True:
+        wake.clear()
+        rows = await connection.fetch(_SQL["alerts_after"], position)
+        seen_at = time.monotonic()
+        for row in rows:
+            watch.alerts.setdefault(row["event_id"], seen_at)
+            position = row["position"]
+        if not rows:
+            try:
+                await asyncio.wait_for(wake.wait(), _LOOK_EVERY)
+            except TimeoutError:
+                continue
+
+
+async def _facts(consumer: AIOKafkaConsumer, watch: Watch) -> None:
+    own = facts.TYPE_PREFIX.encode()
+    while True:
+        batch = await consumer.getmany(timeout_ms=500)
+        seen_at = time.monotonic()
+        for record in (record for records in batch.values() for record in records):
+            headers = dict(record.headers)
+            if headers["ce_type"].startswith(own) and (event := headers.get("ce_causationid")):
+                watch.facts.setdefault(UUID(event.decode()), seen_at)

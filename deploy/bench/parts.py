@@ -1,0 +1,143 @@
+"""The parts of the benchmark, each on a running stack, each giving the figures it stands for."""
+
+import os
+import signal
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from itertools import chain
+from typing import Any
+
+from deploy.bench import ceiling, latency, naive, processes, restarts, saturate
+from deploy.bench.load import Load, Row
+from deploy.bench.progress import RutaProgress, administrator
+from deploy.bench.publish import Sender
+from deploy.bench.saturate import Saturated
+from deploy.embedded.stack import Stack
+from services.referrals.refold import refold
+
+WARM_UP = 200
+"""Events before anything is measured: connections, plans and the broker's compiler get their first work."""
+
+Figures = dict[str, Any]
+
+
+class OutcomesDiffer(RuntimeError):
+    """The system under test did not decide what it had to: its speed means nothing."""
+
+
+async def run_naive(stack: Stack, load: Load, warm: Load) -> Figures:
+    """The plain system under full load."""
+    sender = Sender(stack.target)
+    async with naive.system(stack) as progress:
+        await saturate.run(warm.waves, sender, progress)
+        with processes.cpu_seconds(stack) as cpu:
+            done = await saturate.run(load.waves, sender, progress)
+    return {
+        "naive_events_per_s": round(done.events_per_s, 1),
+        "naive_run": _kept(done),
+        "naive_cpu_us_per_event": _per_event(cpu, done),
+    }
+
+
+async def run_ruta(stack: Stack, load: Load, warm: Load) -> Figures:
+    """Ruta under full load, mails queued but not sent: in neither system is sending compared."""
+    sender = Sender(stack.target)
+    async with administrator(stack.target) as connection:
+        progress = RutaProgress(connection)
+        with mails_waiting(stack):
+            await saturate.run(warm.waves, sender, progress)
+            before = await progress.outcomes()
+            with processes.cpu_seconds(stack) as cpu:
+                done = await saturate.run(load.waves, sender, progress)
+            after = await progress.outcomes()
+    decided = {name: count - before.get(name, 0) for name, count in after.items()}
+    if decided != load.outcomes:
+        raise OutcomesDiffer(f"wanted {load.outcomes}, got {decided}")
+    return {
+        "ruta_events_per_s": round(done.events_per_s, 1),
+        "ruta_run": _kept(done),
+        "ruta_cpu_us_per_event": _per_event(cpu, done),
+    }
+
+
+async def run_ceiling(stack: Stack, load: Load, warm: Load) -> Figures:
+    """The rows that Ruta left, only copied."""
+    found = await ceiling.measure(stack.target, load.events + warm.events)
+    return {"ceiling_events_per_s": round(found.events_per_s, 1), "ceiling_run": asdict(found)}
+
+
+async def run_mails(stack: Stack) -> Figures:
+    """How fast the mails leave that waited so far."""
+    async with administrator(stack.target) as connection:
+        progress = RutaProgress(connection)
+        waiting = await progress.unsent_mails()
+        began = time.monotonic()
+
+        async def sent() -> int:
+            return waiting - await progress.unsent_mails()
+
+        await saturate.reached(sent, waiting)
+    return {"mails_per_s": round(waiting / (time.monotonic() - began), 1)}
+
+
+async def run_latency(stack: Stack, rows: list[Row], per_s: float, seed: int, name: str) -> tuple[Figures, Figures]:
+    """Latencies at one load: the figures, and every single one."""
+    found = await latency.measure(stack.target, rows, per_s, seed)
+    figures = {
+        f"latency_ms_at_{name}": latency.percentiles(found.to_alert),
+        f"out_latency_ms_at_{name}": latency.percentiles(found.to_fact),
+    }
+    return figures, {f"latencies_at_{name}": asdict(found)}
+
+
+async def run_restarts(stack: Stack, rows: Iterator[Row]) -> Figures:
+    """Each part killed once."""
+    async with administrator(stack.target) as connection:
+        return {"restart_to_first_fact_s": await restarts.measure(stack, rows, RutaProgress(connection))}
+
+
+async def run_replay(stack: Stack, load: Load) -> Figures:
+    """Rows that were applied before, all at once again: every one gets its answer and its leaves."""
+    rows = tuple(row for row in load.rows() if row.outcome == "applied")
+    async with administrator(stack.target) as connection:
+        done = await saturate.run([rows], Sender(stack.target), RutaProgress(connection))
+    return {"replayed_events_per_s": round(done.events_per_s, 1), "replay_run": _kept(done)}
+
+
+async def run_rebuild(stack: Stack) -> Figures:
+    """All states folded from all facts again, and compared with those stored."""
+    async with administrator(stack.target) as connection:
+        await connection.execute("set search_path to referrals")
+        began = time.monotonic()
+        found = await refold(connection)
+        seconds = time.monotonic() - began
+    if found.differences:
+        raise OutcomesDiffer(f"{len(found.differences)} states are not the fold of their facts")
+    return {"rebuilt_facts_per_s": round(found.facts / seconds, 1)}
+
+
+@contextmanager
+def mails_waiting(stack: Stack) -> Iterator[None]:
+    """Hold the mail sink still, so that mails wait in their queue."""
+    pid = stack.pid("mail")
+    assert pid is not None
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+def flat(load: Load) -> list[Row]:
+    """All rows, each referral's in their order, without those that answer nobody."""
+    return [row for row in chain(*load.waves) if row.outcome == "applied"]
+
+
+def _per_event(cpu: Mapping[str, float], done: Saturated) -> dict[str, int]:
+    return {name: round(1e6 * seconds / done.events) for name, seconds in cpu.items()}
+
+
+def _kept(done: Saturated) -> Figures:
+    return {name: round(value, 3) for name, value in asdict(done).items()}

@@ -1,0 +1,142 @@
+"""`ruta bench`: speed as ratios within one run, on throwaway systems on this machine only."""
+
+import asyncio
+import json
+import logging
+import os
+import platform
+import shutil
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from secrets import randbelow
+from typing import Any
+
+from contracts.directory import SEED, Directory
+from contracts.directory import load as read_directory
+from deploy.bench import load, parts, processes, report
+from deploy.embedded.errors import StackError
+from deploy.embedded.ports import Ports
+from deploy.embedded.stack import SERVICES, Stack
+from deploy.embedded.state import default_root, make_folder, write_private
+
+PARTS = ("naive", "ruta", "ceiling", "latency", "restarts", "replay", "rebuild")
+_LATENCY_EVENTS = 1_000
+_LATENCY_SECONDS = 20.0
+_SPARE_EVENTS = 40
+"""Rows for what is killed and asked again."""
+
+
+def run(
+    wanted: Collection[str], events: int, naive_events: int, seed: int | None, as_json: bool, keep: Path | None
+) -> int:
+    """Measure the wanted parts (all, if none is named) and print them; raw results go to a file in ``keep``."""
+    # Clients that lose a killed broker say so again and again; what matters is told here.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    unknown = set(wanted) - set(PARTS)
+    if unknown:
+        raise StackError(f"There is no part {min(unknown)} of the benchmark: the parts are {', '.join(PARTS)}.")
+    drawn = seed if seed is not None else randbelow(2**31)
+    result, raw = asyncio.run(measure(set(wanted) or set(PARTS), events, naive_events, drawn))
+    kept = _keep(keep or default_root() / "bench", result, raw)
+    say(f"raw results: {kept}")
+    print(json.dumps(result) if as_json else report.table(result))
+    return 0
+
+
+async def measure(
+    wanted: Collection[str], events: int, naive_events: int, seed: int
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The figures of the wanted parts by name, and the raw numbers behind them."""
+    directory = read_directory(SEED)
+    say(f"{events} events, seed {seed}: making the rows")
+    rows, warm = load.make(directory, events, seed), load.make(directory, parts.WARM_UP, seed + 1)
+    result: dict[str, Any] = {"seed": seed, "events": rows.events, "referrals": rows.referrals, **_machine()}
+    raw: dict[str, Any] = {}
+    if "naive" in wanted:
+        few = rows.part(naive_events)
+        say(f"naive: the same rows of the first {few.referrals} referrals, {few.events} events")
+        async with _stack() as stack:
+            result |= await parts.run_naive(stack, few, warm)
+    if set(wanted) - {"naive"}:
+        async with _stack() as stack:
+            await _measure_ruta(stack, directory, wanted, rows, warm, result, raw)
+    return report.with_ratios(result), raw
+
+
+async def _measure_ruta(
+    stack: Stack,
+    directory: Directory,
+    wanted: Collection[str],
+    rows: load.Load,
+    warm: load.Load,
+    result: dict[str, Any],
+    raw: dict[str, Any],
+) -> None:
+    await stack.start(*SERVICES)
+    for name in SERVICES:
+        await stack.wait_ready(name, 60)
+    before = processes.rss_mib(stack)
+    say("ruta: full load")
+    result |= await parts.run_ruta(stack, rows, warm)
+    if "ceiling" in wanted:
+        say("ceiling: its rows, only copied")
+        result |= await parts.run_ceiling(stack, rows, warm)
+    say("mails: sending what waited")
+    result |= await parts.run_mails(stack)
+    if "latency" in wanted:
+        await _latencies(stack, directory, rows.seed, result, raw)
+    if "restarts" in wanted:
+        say("restarts: killing each part")
+        spare = load.make(directory, _SPARE_EVENTS, rows.seed + 4)
+        result |= await parts.run_restarts(stack, iter(spare.waves[0]))
+    if "replay" in wanted:
+        say("replay: the applied rows again")
+        result |= await parts.run_replay(stack, rows)
+    if "rebuild" in wanted:
+        say("rebuild: all states from all facts")
+        result |= await parts.run_rebuild(stack)
+    result["rss_mib"] = {"before": before, "after": processes.rss_mib(stack)}
+
+
+async def _latencies(
+    stack: Stack, directory: Directory, seed: int, result: dict[str, Any], raw: dict[str, Any]
+) -> None:
+    tenth = result["ruta_events_per_s"] / 10
+    for number, (name, per_s) in enumerate((("50_per_s", 50.0), ("10_percent", tenth))):
+        count = round(min(_LATENCY_EVENTS, per_s * _LATENCY_SECONDS))
+        say(f"latency: {count} events at {per_s:.0f} per second")
+        made = load.make(directory, count, seed + 2 + number)
+        figures, every = await parts.run_latency(stack, parts.flat(made), per_s, seed, name)
+        result |= figures
+        raw |= every
+
+
+@asynccontextmanager
+async def _stack() -> AsyncIterator[Stack]:
+    folder = Path(tempfile.mkdtemp(prefix="ruta-bench-"))
+    folder.chmod(0o711)  # PostgreSQL's own account must pass through when we are root
+    try:
+        async with Stack(folder / "state", Ports.free(), report=lambda what, how: say(f"{what}: {how}")) as stack:
+            yield stack
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _machine() -> dict[str, Any]:
+    return {"processors": os.cpu_count(), "python": platform.python_version(), "load_average": os.getloadavg()[0]}
+
+
+def _keep(folder: Path, result: dict[str, Any], raw: dict[str, Any]) -> Path:
+    make_folder(folder, 0o700)
+    file = folder / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}.json"
+    write_private(file, json.dumps({"result": result, "raw": raw}) + "\n")
+    return file
+
+
+def say(text: str) -> None:
+    """Progress, for who waits at the terminal."""
+    print(text, file=sys.stderr, flush=True)
