@@ -4,7 +4,8 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 
 import uvicorn
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.telemetry import TelemetryConfig
 
@@ -17,6 +18,12 @@ def api(title: str, missing: Missing) -> FastAPI:
     # The framework's own telemetry logs what did not validate, with the values.
     telemetry: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False}
     app = FastAPI(title=title, version="0.1", docs_url=None, redoc_url=None, telemetry=telemetry)
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
+        # Not the framework's own answer, which repeats what was sent.
+        problems = [{"where": problem["loc"], "problem": problem["msg"]} for problem in error.errors()]
+        return JSONResponse({"detail": problems}, 422)
 
     @app.get("/livez", include_in_schema=False)
     async def livez() -> dict[str, str]:

@@ -55,7 +55,8 @@ class Up:
 
     def children(self) -> list[psutil.Process]:
         """Every process it started."""
-        return psutil.Process(self.process.pid).children(recursive=True)
+        found: list[psutil.Process] = psutil.Process(self.process.pid).children(recursive=True)
+        return found
 
     def interrupt(self) -> float:
         """Ctrl-C; returns the seconds until it ended."""
