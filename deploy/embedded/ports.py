@@ -59,7 +59,7 @@ class Ports:
 
 def holder(port: int) -> str:
     """Who probably listens on `port`: `'postgres' (process 123)`, or a guess when it cannot be seen."""
-    import psutil  # type: ignore[import-untyped]  # slow to import, needed for this sentence only
+    import psutil
 
     try:
         for connection in psutil.net_connections("tcp"):

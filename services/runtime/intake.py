@@ -60,6 +60,8 @@ class Intake:
     failure: "asyncio.Future[None]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
     cluster: kafka.Cluster | None = None
     _next: dict[tuple[str, int], int] = field(default_factory=dict)
+    # A rebalance runs beside the handler: an assignment waits for the batch under way.
+    _using: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def run(self) -> None:
         """Wait until a batch fails for good, then raise its error: the process ends and is started again."""
@@ -86,16 +88,15 @@ class Intake:
             log.info("offsets not committed", extra={"reason": type(error).__name__})
 
     async def _take(self, records: list[Record]) -> None:
-        located = [await self._locate(record) for record in records]
-        fresh = [one for one in located if not self._already_done(one)]
-        if fresh:
-            await self._transact(fresh)
-
-    async def _locate(self, record: Record) -> Located:
-        if self.cluster is None or record.topic not in self.cluster.topic_ids:
-            await self._learn()
-        assert self.cluster is not None
-        return Located(record, self.cluster.id, self.cluster.topic_ids[record.topic])
+        async with self._using:
+            if self.cluster is None or any(record.topic not in self.cluster.topic_ids for record in records):
+                await self._learn()
+            assert self.cluster is not None
+            cluster, ids = self.cluster.id, self.cluster.topic_ids
+            located = [Located(record, cluster, ids[record.topic]) for record in records]
+            fresh = [one for one in located if not self._already_done(one)]
+            if fresh:
+                await self._transact(fresh)
 
     async def _learn(self) -> None:
         self.cluster = await kafka.topic_ids(self.settings)
@@ -176,7 +177,8 @@ class Intake:
 
     async def seek(self, assigned: Sequence[TopicPartition]) -> None:
         """Go on where the database says, whatever Kafka's group remembers."""
-        await self._learn()
+        async with self._using:
+            await self._learn()
         assert self.cluster is not None
         for partition in assigned:
             topic_id = self.cluster.topic_ids.get(partition.topic)

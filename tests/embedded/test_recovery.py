@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import asyncpg
-import psutil  # type: ignore[import-untyped]
+import psutil
 import pytest
 
 from deploy.embedded.ports import Ports
