@@ -24,7 +24,6 @@ from deploy.embedded.stack import SERVICES, Stack
 from deploy.embedded.state import default_root, make_folder, write_private
 
 PARTS = ("naive", "ruta", "ceiling", "latency", "restarts", "replay", "rebuild")
-_LATENCY_EVENTS = 1_000
 _LATENCY_SECONDS = 20.0
 _SPARE_EVENTS = 40
 """Rows for what is killed and asked again."""
@@ -48,7 +47,7 @@ def run(
 
 
 async def measure(
-    wanted: Collection[str], events: int, naive_events: int, seed: int
+    wanted: Collection[str], events: int, naive_events: int, seed: int, latency_events: int = 1_000
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """The figures of the wanted parts by name, and the raw numbers behind them."""
     directory = read_directory(SEED)
@@ -63,7 +62,7 @@ async def measure(
             result |= await parts.run_naive(stack, few, warm)
     if set(wanted) - {"naive"}:
         async with _stack() as stack:
-            await _measure_ruta(stack, directory, wanted, rows, warm, result, raw)
+            await _measure_ruta(stack, directory, wanted, rows, warm, latency_events, result, raw)
     return report.with_ratios(result), raw
 
 
@@ -73,6 +72,7 @@ async def _measure_ruta(
     wanted: Collection[str],
     rows: load.Load,
     warm: load.Load,
+    latency_events: int,
     result: dict[str, Any],
     raw: dict[str, Any],
 ) -> None:
@@ -80,15 +80,16 @@ async def _measure_ruta(
     for name in SERVICES:
         await stack.wait_ready(name, 60)
     before = processes.rss_mib(stack)
-    say("ruta: full load")
-    result |= await parts.run_ruta(stack, rows, warm)
-    if "ceiling" in wanted:
-        say("ceiling: its rows, only copied")
-        result |= await parts.run_ceiling(stack, rows, warm)
+    with parts.mails_waiting(stack):
+        say("ruta: full load")
+        result |= await parts.run_ruta(stack, rows, warm)
+        if "ceiling" in wanted:
+            say("ceiling: its rows, only copied")
+            result |= await parts.run_ceiling(stack, rows, warm)
     say("mails: sending what waited")
     result |= await parts.run_mails(stack)
     if "latency" in wanted:
-        await _latencies(stack, directory, rows.seed, result, raw)
+        await _latencies(stack, directory, rows.seed, latency_events, result, raw)
     if "restarts" in wanted:
         say("restarts: killing each part")
         spare = load.make(directory, _SPARE_EVENTS, rows.seed + 4)
@@ -103,11 +104,11 @@ async def _measure_ruta(
 
 
 async def _latencies(
-    stack: Stack, directory: Directory, seed: int, result: dict[str, Any], raw: dict[str, Any]
+    stack: Stack, directory: Directory, seed: int, most: int, result: dict[str, Any], raw: dict[str, Any]
 ) -> None:
     tenth = result["ruta_events_per_s"] / 10
     for number, (name, per_s) in enumerate((("50_per_s", 50.0), ("10_percent", tenth))):
-        count = round(min(_LATENCY_EVENTS, per_s * _LATENCY_SECONDS))
+        count = round(min(most, per_s * _LATENCY_SECONDS))
         say(f"latency: {count} events at {per_s:.0f} per second")
         made = load.make(directory, count, seed + 2 + number)
         figures, every = await parts.run_latency(stack, parts.flat(made), per_s, seed, name)

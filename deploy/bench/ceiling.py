@@ -7,7 +7,8 @@ triggers and the services' own statements left out), already encoded and 1,000 e
 import asyncio
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from typing import NamedTuple
@@ -38,6 +39,19 @@ class Chunk(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class Prepared:
+    """The rows of ``events`` records, divided into transactions."""
+
+    events: int
+    transactions: Sequence[Sequence[Chunk]]
+
+    @property
+    def encoded_bytes(self) -> int:
+        """The size of all rows in PostgreSQL's binary form."""
+        return sum(len(chunk.rows) for chunks in self.transactions for chunk in chunks)
+
+
+@dataclass(frozen=True, slots=True)
 class Ceiling:
     """Rows and bytes copied, and how long both writers together took."""
 
@@ -52,36 +66,57 @@ class Ceiling:
         return self.events / self.seconds
 
 
-async def measure(target: Target, events: int) -> Ceiling:
-    """Copy what a system at rest holds of ``events`` records."""
+@asynccontextmanager
+async def prepared(target: Target, events: int) -> AsyncIterator[Prepared]:
+    """What a system at rest holds of ``events`` records, with empty tables to copy it into."""
     connection = await provision.administrator(target)
     try:
         await connection.execute("drop schema if exists ceiling cascade; create schema ceiling")
         tables = [(row["schema"], row["name"]) for row in await connection.fetch(_TABLES, _SCHEMAS, _SHELF)]
-        transactions: list[list[Chunk]] = []
-        rows = 0
+        for schema, name in tables:
+            await connection.execute(f"create table ceiling.{schema}_{name} (like {schema}.{name} including all)")
         parts = max(1, math.ceil(events / EVENTS_PER_TRANSACTION))
-        # The log's tables apart from the others, as in Ruta: two transactions for the same events.
-        for log in (False, True):
-            group = [table for table in tables if table[0].startswith("audit") == log]
-            chunked = []
-            for schema, name in group:
-                rows += await connection.fetchval(f"select count(*) from {schema}.{name}")  # noqa: S608 - catalogue
-                chunked.append(await _chunks(connection, schema, name, parts))
-            transactions += [[chunk for chunk in part if chunk is not None] for part in zip(*chunked, strict=True)]
-        half = len(transactions) // 2
-        mixed = iter([one for pair in zip(transactions[:half], transactions[half:], strict=True) for one in pair])
+        # The log's tables apart from the others, as in Ruta: two transactions for the same events, in turn.
+        groups = []
+        async with connection.transaction(isolation="repeatable_read"):
+            for log in (False, True):
+                of_group = [table for table in tables if table[0].startswith("audit") == log]
+                chunks = [await _chunks(connection, *table, parts) for table in of_group]
+                groups.append([[chunk for chunk in part if chunk is not None] for part in zip(*chunks, strict=True)])
         await connection.execute("checkpoint")
-        seconds = await _copy(target, mixed)
-        return Ceiling(events, rows, sum(len(c.rows) for part in transactions for c in part), seconds)
+        yield Prepared(events, tuple(one for pair in zip(*groups, strict=True) for one in pair))
     finally:
         await connection.execute("drop schema if exists ceiling cascade")
         await connection.close()
 
 
+async def copy(target: Target, prepared: Prepared) -> Ceiling:
+    """Copy it with two writers, each taking the next transaction."""
+    transactions = iter(prepared.transactions)
+    rows = 0
+
+    async def write(connection: asyncpg.Connection) -> None:
+        nonlocal rows
+        for chunks in transactions:
+            async with connection.transaction():
+                for chunk in chunks:
+                    done = await connection.copy_to_table(
+                        chunk.table, schema_name="ceiling", source=BytesIO(chunk.rows), format="binary"
+                    )
+                    rows += int(done.split()[-1])
+
+    writers = [await provision.administrator(target) for _ in range(WRITERS)]
+    try:
+        began = time.monotonic()
+        await asyncio.gather(*map(write, writers))
+        return Ceiling(prepared.events, rows, prepared.encoded_bytes, time.monotonic() - began)
+    finally:
+        for writer in writers:
+            await writer.close()
+
+
 async def _chunks(connection: asyncpg.Connection, schema: str, name: str, parts: int) -> Sequence[Chunk | None]:
-    copy = f"{schema}_{name}"
-    await connection.execute(f"create table ceiling.{copy} (like {schema}.{name} including all)")
+    into = f"{schema}_{name}"
     count = await connection.fetchval(f"select count(*) from {schema}.{name}")  # noqa: S608 - names of the catalogue
     size = math.ceil(count / parts)
     found: list[Chunk | None] = []
@@ -89,24 +124,5 @@ async def _chunks(connection: asyncpg.Connection, schema: str, name: str, parts:
         content = BytesIO()
         query = f"select * from {schema}.{name} order by ctid limit {size} offset {part * size}"  # noqa: S608
         copied = await connection.copy_from_query(query, output=content, format="binary")
-        found.append(Chunk(copy, content.getvalue()) if copied != "COPY 0" else None)
+        found.append(Chunk(into, content.getvalue()) if copied != "COPY 0" else None)
     return found
-
-
-async def _copy(target: Target, transactions: Iterator[Sequence[Chunk]]) -> float:
-    async def write(connection: asyncpg.Connection) -> None:
-        for chunks in transactions:
-            async with connection.transaction():
-                for chunk in chunks:
-                    await connection.copy_to_table(
-                        chunk.table, schema_name="ceiling", source=BytesIO(chunk.rows), format="binary"
-                    )
-
-    writers = [await provision.administrator(target) for _ in range(WRITERS)]
-    try:
-        began = time.monotonic()
-        await asyncio.gather(*map(write, writers))
-        return time.monotonic() - began
-    finally:
-        for writer in writers:
-            await writer.close()

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-import psutil  # type: ignore[import-untyped]
+import psutil
 
 from deploy.embedded.stack import Stack
 

@@ -32,6 +32,7 @@ class Sender:
                 "sasl.password": target.state.secret(f"kafka/{topics.OPERATOR}"),
                 "enable.idempotence": True,
                 "linger.ms": 5,
+                "message.max.bytes": topics.INBOUND_RECORD_BYTES,
                 "queue.buffering.max.messages": _QUEUED,
                 "queue.buffering.max.kbytes": 1_000_000,
                 "log_level": 0,

@@ -1,0 +1,66 @@
+"""Every part of the benchmark runs on few rows and gives its figures. How large they are is never asserted."""
+
+import json
+from pathlib import Path
+from statistics import median
+
+import pytest
+
+from contracts.directory import load as read_directory
+from deploy.bench import load, parts, processes, report
+from deploy.embedded.stack import SERVICES, Stack
+from deploy.ledger import ledger
+
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(400)]
+
+DIRECTORY = read_directory()
+WARM = load.make(DIRECTORY, 20, seed=1)
+
+
+async def test_ruta_under_load_then_its_rows_copied_and_the_ledger_holds(measured: Stack) -> None:
+    made = load.make(DIRECTORY, 200, seed=2)
+    with parts.mails_waiting(measured):
+        figures = await parts.run_ruta(measured, made, WARM)
+        copied = await parts.run_ceiling(measured, made, WARM)
+    assert figures["ruta_events_per_s"] > 0
+    assert figures["ruta_run"].keys() == {"events", "decided", "told", "logged"}
+    assert figures["ruta_cpu_us_per_event"].keys() >= {*SERVICES, "kafka", "postgres"}
+    assert copied["ceiling_events_per_s"] > 0
+    # A fact, its leaf and the leaf of its record at least.
+    assert copied["ceiling_run"]["rows"] > 3 * made.events
+    assert (await parts.run_mails(measured))["mails_per_s"] > 0
+    await ledger.quiet(measured.target)
+    assert (await ledger.check(measured.target)).problems == ()
+    again = await parts.run_replay(measured, made)
+    assert again["replay_run"]["events"] == made.outcomes["applied"]
+    await ledger.quiet(measured.target)
+    assert (await ledger.check(measured.target)).problems == ()
+    assert (await parts.run_rebuild(measured))["rebuilt_facts_per_s"] > 0
+
+
+async def test_latency_counts_every_applied_row(measured: Stack) -> None:
+    rows = parts.flat(load.make(DIRECTORY, 30, seed=4))
+    figures, raw = await parts.run_latency(measured, rows, per_s=20, seed=4, name="20_per_s")
+    kept = raw["latencies_at_20_per_s"]
+    assert kept["missing"] == 0
+    assert len(kept["to_alert"]) == len(kept["to_fact"]) == len(rows)
+    assert figures["latency_ms_at_20_per_s"]["p50"] == round(median(kept["to_alert"]), 1)
+    assert figures["out_latency_ms_at_20_per_s"].keys() == {"p50", "p95", "p99"}
+
+
+async def test_every_part_comes_back_after_a_kill(measured: Stack) -> None:
+    rows = iter(load.make(DIRECTORY, 40, seed=6).waves[0])
+    before = processes.rss_mib(measured)
+    figures = await parts.run_restarts(measured, rows)
+    assert figures["restart_to_first_fact_s"].keys() == {*SERVICES, "kafka"}
+    assert processes.rss_mib(measured).keys() == before.keys() >= {*SERVICES, "kafka", "postgres"}
+
+
+def test_ratios_are_given_where_both_sides_were_measured(tmp_path: Path) -> None:
+    measured = {"events": 10, "referrals": 3, "seed": 1, "ruta_events_per_s": 30.0, "naive_events_per_s": 2.0}
+    assert report.with_ratios(measured)["ruta_per_naive"] == 15.0
+    assert "ruta_per_ceiling" not in report.with_ratios(measured)
+    told = report.table(report.with_ratios(measured | {"ceiling_events_per_s": 60.0}))
+    assert "15.0 ×" in told
+    assert "0.5 ×" in told
+    assert json.dumps(measured)
