@@ -60,7 +60,7 @@ def answers(settings: dict[str, Any], topic: str, enough: Callable[[list[Answer]
             if message is None:
                 continue
             assert message.error() is None, message.error()
-            headers = _texts(message)
+            headers = texts(message)
             if headers["ce_type"].startswith("co.ruta.fact."):
                 found.append(Answer(headers, json.loads(message.value() or b"")))
     finally:
@@ -93,6 +93,7 @@ def answers_to(settings: dict[str, Any], topic: str, sent_to: str, offsets: Sequ
     return [found[offset] for offset in offsets]
 
 
-def _texts(message: Message) -> dict[str, str]:
+def texts(message: Message) -> dict[str, str]:
+    """The headers of a record that Ruta wrote."""
     headers: Any = message.headers() or []  # a list of pairs, whatever the annotations say
     return {name: value.decode() for name, value in headers}
