@@ -203,8 +203,9 @@ def _line(numbers: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def _git(root: Path, *arguments: str) -> str:
-    done = subprocess.run(["git", "-C", str(root), *arguments], check=True, capture_output=True, text=True)
-    return done.stdout
+    # Only read, and by whoever may read the files: a checkout that belongs to another account is no danger here.
+    command = ["git", "-c", f"safe.directory={root}", "-C", str(root), *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
 if __name__ == "__main__":
