@@ -1,7 +1,7 @@
 """From the bytes of a record to a declaration and back. ``decode`` is total: a Declaration or a Flaw."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from itertools import chain
@@ -64,30 +64,30 @@ class Declaration:
 
 def decode(record: Record) -> Declaration | Flaw:
     """Read a record of an inbound topic. Whether its author may say this is not judged here."""
-    if not record.value:
-        return Flaw(Problem.EMPTY)
-    if len(record.value) > MAX_VALUE_BYTES:
-        return Flaw(Problem.TOO_LARGE, f"at most {MAX_VALUE_BYTES} bytes")
     head = ce.read(record.headers)
     if isinstance(head, Flaw):
         return head
     if record.key is None or len(record.key) != 36:
-        return Flaw(Problem.KEY_INVALID)
+        return Flaw(Problem.KEY_INVALID, envelope=head)
     if record.key != str(head.referral).encode():
-        return Flaw(Problem.KEY_NOT_SUBJECT, "key")
+        return Flaw(Problem.KEY_NOT_SUBJECT, "key", head)
     if not -MAX_BEHIND <= head.time - record.received_at <= MAX_AHEAD:
-        return Flaw(Problem.TIME_OUT_OF_BOUNDS, "ce_time")
+        return Flaw(Problem.TIME_OUT_OF_BOUNDS, "ce_time", head)
+    if not record.value:
+        return Flaw(Problem.EMPTY, envelope=head)
+    if len(record.value) > MAX_VALUE_BYTES:
+        return Flaw(Problem.TOO_LARGE, f"at most {MAX_VALUE_BYTES} bytes", head)
     if b"\\u0000" in record.value:
-        return Flaw(Problem.JSON_FORBIDDEN_CHARACTER, "U+0000")
+        return Flaw(Problem.JSON_FORBIDDEN_CHARACTER, "U+0000", head)
     model = BODIES.get(head.verb)
     if model is None:
         return Declaration(head, None)
     try:
         body = model.model_validate_json(record.value)
     except ValidationError as error:
-        return flaw_of(error, model)
+        return replace(flaw_of(error, model), envelope=head)
     if body.sealed is not None and not body.sealed.bound_to(head.referral):
-        return Flaw(Problem.SEALED_NOT_BOUND, "sealed.aad")
+        return Flaw(Problem.SEALED_NOT_BOUND, "sealed.aad", head)
     return Declaration(head, body.details, body.sealed)  # type: ignore[arg-type]
 
 
@@ -102,10 +102,13 @@ def encode(declaration: Declaration) -> tuple[bytes, list[tuple[str, bytes]], by
 
 
 def digest(record: Record) -> bytes:
-    """SHA-256 over key, ``ce_*`` headers and value: what makes two records with one id the same declaration."""
-    return hashlib.sha256(
-        frame(record.key, tuple(h for h in record.headers if h[0].startswith("ce_")), record.value)
-    ).digest()
+    """SHA-256 over key, ``ce_*`` headers and value: what makes two records with one id the same declaration.
+
+    Headers are sorted: a client that keeps them in a map may send them in another order the next time.
+    """
+    attributes = sorted((name, value or b"", value is None) for name, value in record.headers if name.startswith("ce_"))
+    headers = tuple((name, None if null else value) for name, value, null in attributes)
+    return hashlib.sha256(frame(record.key, headers, record.value)).digest()
 
 
 def frame(key: bytes | None, headers: tuple[Header, ...], value: bytes | None) -> bytes:

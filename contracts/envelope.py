@@ -5,7 +5,7 @@ Reading is total: every header set gives an Envelope or a Problem with the heade
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -45,10 +45,14 @@ _REFERENCE = re.compile(r"[A-Za-z0-9._:/-]{1,64}")
 
 @dataclass(frozen=True, slots=True)
 class Flaw:
-    """Why a record could not be read. ``detail`` names a header or a field, never what stood in it."""
+    """Why a record could not be read. ``detail`` names a header or a field, never what stood in it.
+
+    ``envelope`` is there when at least that could be read: the sender finds its answer by the event id.
+    """
 
     problem: Problem
     detail: str = ""
+    envelope: "Envelope | None" = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

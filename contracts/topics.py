@@ -18,9 +18,9 @@ DESK = "desk"
 """The inbound topic of declarations that people make through Ruta's pages, in their institution's name."""
 
 PREFIX = "ruta."
-_INBOUND = re.compile(r"ruta\.in\.([a-z0-9-]+)\.v1")
+_INBOUND = re.compile(r"ruta\.in\.([a-z][a-z0-9]*(?:-[a-z0-9]+)*)\.v1")
 
-INBOUND_PATTERN = r"^ruta\.in\.[a-z0-9-]+\.v1$"
+INBOUND_PATTERN = f"^{_INBOUND.pattern}$"
 """Subscribed by pattern, so that a new institution is read without a restart."""
 
 INBOUND_RECORD_BYTES = 2 * 1024 * 1024

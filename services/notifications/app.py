@@ -49,7 +49,9 @@ async def service(settings: Settings) -> AsyncIterator[list[Job]]:
         async def work(connection: asyncpg.Connection, batch: Sequence[Located], unstorable: bool) -> None:
             await store.apply(connection, batch, unstorable, members.current())
 
-        intake = Intake(settings, intake_connection, work, after_commit=relay.wake.set)
+        intake = Intake(
+            settings, intake_connection, work, wanted=lambda topic: topic == topics.FACTS, after_commit=relay.wake.set
+        )
         broker = kafka.broker(settings)
         intake.consumer = kafka.subscribe(
             broker,
@@ -57,18 +59,21 @@ async def service(settings: Settings) -> AsyncIterator[list[Job]]:
             group=topics.NOTIFICATIONS,
             listener=intake.listener(),
             names=(topics.FACTS,),
+            instance=settings.instance,
         )
         progress, pulse = ConsumerProgress(), DatabasePulse(pool)
 
         async def missing() -> list[str]:
             return [
                 *pulse.missing(),
+                *intake.missing(),
                 *progress.missing(intake.consumer.consumer, intake.busy_since),
                 *relay.missing(),
             ]
 
         await broker.start()
         await stack.enter_async_context(closing(broker, "stop"))
+        stack.callback(intake.ended.set)
         app = api.build(pool, missing, members.current, lambda: worker.down_since)
 
         async def http() -> None:

@@ -36,7 +36,7 @@ class ReferralView(BaseModel):
 
 
 class Page(BaseModel):
-    """Referrals, newest change first; ``next`` is the cursor of the next page, null on the last."""
+    """Referrals, newest first; ``next`` is the cursor of the next page, null on the last."""
 
     referrals: list[ReferralView]
     next: str | None = None
@@ -87,8 +87,12 @@ def build(pool: asyncpg.Pool, missing: web.Missing) -> FastAPI:
         limit: Annotated[int, Query(ge=1, le=500)] = 50,
     ) -> Page:
         """A page of referrals. ``institution`` matches the sender or the recipient."""
-        changed_at, last = _read_cursor(after) if after else (None, None)
-        rows = await pool.fetch(_SQL["referrals"], institution, state, need, changed_at, last, limit)
+        opened_at, last = _read_cursor(after) if after else (None, None)
+        filters = (state, need, opened_at, last, limit)
+        if institution is None:
+            rows = await pool.fetch(_SQL["referrals"], *filters)
+        else:
+            rows = await pool.fetch(_SQL["referrals_of"], *filters, institution)
         found = [ReferralView(**row) for row in rows]
         return Page(referrals=found, next=_cursor(found[-1]) if len(found) == limit else None)
 
@@ -135,7 +139,7 @@ def _fact(row: asyncpg.Record) -> FactView:
 
 
 def _cursor(last: ReferralView) -> str:
-    return urlsafe_b64encode(f"{last.changed_at.isoformat()} {last.referral}".encode()).decode()
+    return urlsafe_b64encode(f"{last.opened_at.isoformat()} {last.referral}".encode()).decode()
 
 
 def _read_cursor(text: str) -> tuple[datetime, UUID]:

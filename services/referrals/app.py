@@ -25,6 +25,11 @@ SEALED_KEPT = timedelta(days=14)
 """As long as the recipient's topic keeps it; afterwards only the recipient has it."""
 
 
+def inbound(topic: str) -> bool:
+    """Whether a topic holds declarations."""
+    return topics.owner(topic) is not None
+
+
 @asynccontextmanager
 async def service(settings: Settings) -> AsyncIterator[list[Job]]:
     """Intake, relay, API and housekeeping of one process."""
@@ -43,10 +48,12 @@ async def service(settings: Settings) -> AsyncIterator[list[Job]]:
         members = Members(settings.directory_file)
 
         async def work(connection: asyncpg.Connection, batch: Sequence[Located], unstorable: bool) -> None:
-            assert intake.cluster is not None
-            await store.apply(connection, batch, unstorable, members.reachable(intake.cluster.topic_ids))
+            cluster = intake.cluster or await intake.learn()
+            if len(members.reachable(cluster.topic_ids)) < len(members.current()):
+                cluster = await intake.learn()  # a member's topics may have been made a moment ago
+            await store.apply(connection, batch, unstorable, members.reachable(cluster.topic_ids))
 
-        intake = Intake(settings, intake_connection, work, after_commit=relay.wake.set)
+        intake = Intake(settings, intake_connection, work, wanted=inbound, after_commit=relay.wake.set)
         broker = kafka.broker(settings)
         intake.consumer = kafka.subscribe(
             broker,
@@ -54,18 +61,21 @@ async def service(settings: Settings) -> AsyncIterator[list[Job]]:
             group=topics.REFERRALS,
             listener=intake.listener(),
             pattern=topics.INBOUND_PATTERN,
+            instance=settings.instance,
         )
         progress, pulse = ConsumerProgress(), DatabasePulse(pool)
 
         async def missing() -> list[str]:
             return [
                 *pulse.missing(),
+                *intake.missing(),
                 *progress.missing(intake.consumer.consumer, intake.busy_since),
                 *relay.missing(),
             ]
 
         await broker.start()
         await stack.enter_async_context(closing(broker, "stop"))
+        stack.callback(intake.ended.set)
         app = api.build(pool, missing)
 
         async def http() -> None:
@@ -73,7 +83,7 @@ async def service(settings: Settings) -> AsyncIterator[list[Job]]:
 
         async def housekeeping() -> None:
             while True:
-                await pool.execute("delete from sealed where stored_at < $1", clock.now() - SEALED_KEPT)
+                await pool.execute(_SQL["forget_sealed"], clock.now() - SEALED_KEPT)
                 await asyncio.sleep(3600)
 
         yield [intake.run, relay.run, pulse.run, http, housekeeping]

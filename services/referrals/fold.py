@@ -5,7 +5,7 @@ beside the facts, so that the shell can raise an alarm; the rest of the batch is
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from uuid import UUID
 
@@ -82,13 +82,14 @@ def read(located: Located, members: Mapping[str, Institution]) -> Entry:
     except Exception as error:
         return Entry(located, topic_owner, digest, Flaw(Problem.INTERNAL_ERROR), error)
     if isinstance(author, Flaw):
-        return Entry(located, topic_owner, digest, author)
+        return Entry(located, topic_owner, digest, replace(author, envelope=content.envelope))
     return Entry(located, author, digest, content)
 
 
 def unstorable(entry: Entry) -> Entry:
     """The same record, quarantined because the database refused it: nothing of its content is kept."""
-    return Entry(entry.located, entry.owner, entry.digest, Flaw(Problem.STORAGE_REFUSED))
+    head = entry.content.envelope
+    return Entry(entry.located, entry.owner, entry.digest, Flaw(Problem.STORAGE_REFUSED, envelope=head))
 
 
 def fold(
@@ -109,7 +110,7 @@ def fold(
             decided, after = _decide(entry, current, used, members)
         except Exception as error:
             folded.errors.append(error)
-            decided, after = _quarantine(entry, Flaw(Problem.INTERNAL_ERROR)), None
+            decided, after = _quarantine(entry, Flaw(Problem.INTERNAL_ERROR, envelope=entry.content.envelope)), None
         if entry.error is not None:
             folded.errors.append(entry.error)
         folded.facts.append(decided)
@@ -196,7 +197,8 @@ def _again(entry: Entry, content: Declaration, claim: Claim) -> Decided:
 
 def _quarantine(entry: Entry, flaw: Flaw) -> Decided:
     fact = facts.QuarantinedFact(
-        cause=_cause(entry, None),
+        # The sender finds its answer by the event id; what else the record claims to be about is not believed.
+        cause=_cause(entry, flaw.envelope.id if flaw.envelope else None),
         problem=flaw.problem,
         detail=flaw.detail,
         received_at=entry.located.record.received_at,

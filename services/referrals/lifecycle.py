@@ -78,10 +78,12 @@ def decide(referral: Referral | None, declaration: Declaration) -> Transition | 
     head = declaration.envelope
     if head.verb not in SUPPORTED:
         return Refusal.UNSUPPORTED_VERB
-    if head.verb is Verb.REQUESTED:
-        return TRANSITIONS[None, Verb.REQUESTED] if referral is None else Refusal.REFERRAL_EXISTS
+    if head.verb is Verb.REQUESTED and referral is None:
+        return TRANSITIONS[None, Verb.REQUESTED]
     if referral is None or head.institution not in (referral.sender, referral.recipient):
         return Refusal.UNKNOWN_REFERRAL
+    if head.verb is Verb.REQUESTED:
+        return Refusal.REFERRAL_EXISTS
     if head.need != referral.need:
         return Refusal.NEED_MISMATCH
     if DECLARED_BY[head.verb] is Party.SENDER and head.institution != referral.sender:

@@ -96,9 +96,10 @@ async def _append(connection: asyncpg.Connection, folded: Folded) -> None:
         "fact", records=[_row(decided) for decided in folded.facts], columns=_FACT_COLUMNS
     )
     if folded.sealed:
-        stored_at = {decided.fact.id: decided.fact.time for decided in folded.facts}
         await connection.copy_records_to_table(
-            "sealed", records=[(s.fact_id, s.recipient, s.jwe, stored_at[s.fact_id]) for s in folded.sealed]
+            "sealed",
+            records=[(s.fact_id, s.recipient, s.jwe) for s in folded.sealed],
+            columns=("fact_id", "recipient", "jwe"),
         )
     await connection.execute(_SQL["notify"])
 

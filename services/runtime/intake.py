@@ -1,28 +1,25 @@
 """From Kafka into one database transaction per batch: positions move with the work or not at all.
 
-The position of every partition lives in the service's own schema and moves by compare-and-set in the
-transaction that does the work. So redelivery is skipped, a replaced process moves nothing, and Kafka's own
-commits are only a lag figure.
+So redelivery is skipped, a replaced process moves nothing, and Kafka's own commits are only a lag figure.
 """
 
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import asyncpg
 from aiokafka import ConsumerRebalanceListener, TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka.errors import IllegalStateError, KafkaError
 
 from contracts.codec import Located, Record
-from services.runtime import kafka, sql
+from services.runtime import kafka
+from services.runtime.positions import Place, Positions, Replaced
 from services.runtime.settings import Settings
 
 log = logging.getLogger("ruta.intake")
-_SQL = sql.load(Path(__file__).parent / "sql" / "intake.sql")
 
 AGAIN = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError, asyncpg.UniqueViolationError)
 """Another worker was faster: the same batch, run again, finds what that worker left."""
@@ -32,9 +29,8 @@ UNSTORABLE = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, asyn
 
 ATTEMPTS = 5
 
-
-class Replaced(RuntimeError):
-    """Another process has moved our positions: this one was replaced and must end."""
+LISTED_EVERY = 3.0
+"""Seconds between two looks at the topics there are."""
 
 
 class Gap(RuntimeError):
@@ -48,145 +44,178 @@ the database refused to store: quarantine it without storing anything of its con
 
 @dataclass
 class Intake:
-    """Takes batches of one consumer in order. ``connection`` is used by nobody else."""
+    """Takes batches of one consumer in order. ``connection`` is used by nobody else.
+
+    ``wanted`` says which topics this service reads, of those that the cluster has.
+    """
 
     settings: Settings
     connection: asyncpg.Connection
     work: Work
+    wanted: Callable[[str], bool]
     after_commit: Callable[[], None] = lambda: None
     consumer: Any = None
-    busy_since: float | None = None
-    progressed_at: float = field(default_factory=time.monotonic)
-    failure: "asyncio.Future[None]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
     cluster: kafka.Cluster | None = None
-    _next: dict[tuple[str, int], int] = field(default_factory=dict)
-    # A rebalance runs beside the handler: an assignment waits for the batch under way.
+    busy_since: float | None = None
+    unread: frozenset[str] = frozenset()
+    positions: Positions = field(default_factory=Positions)
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+    _failure: "asyncio.Future[None]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    # A rebalance runs beside the handler: an assignment waits for the batch under way, and a batch for the
+    # assignment to be placed, because the client begins to read before it is.
     _using: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _placed: asyncio.Event = field(default_factory=asyncio.Event)
+    _sought_again: dict[Place, int] = field(default_factory=dict)
 
     async def run(self) -> None:
-        """Wait until a batch fails for good, then raise its error: the process ends and is started again."""
-        await self.failure
+        """Watch the topics until something fails for good, then raise: the process ends and is started again."""
+        watching = asyncio.ensure_future(self._watch())
+        try:
+            await asyncio.wait({watching, self._failure}, return_when=asyncio.FIRST_COMPLETED)
+            await (self._failure if self._failure.done() else watching)
+        finally:
+            watching.cancel()
 
     async def handle(self, batch: kafka.Batch) -> None:
-        """The subscriber's handler. Never raises: after a failure it stays here and takes nothing more."""
-        if not self.failure.done():
+        """The subscriber's handler. Never raises: after a failure it takes nothing more and waits for the end."""
+        if not self._failure.done():
             try:
+                await self._placed.wait()
                 self.busy_since = time.monotonic()
                 await self._take([kafka.record(raw) for raw in batch])
-                self.busy_since, self.progressed_at = None, time.monotonic()
+                self.busy_since = None
                 return await self._acknowledge()
             except Exception as error:
-                self.failure.set_exception(error)
-        await asyncio.Event().wait()
+                self._fail(error)
+        await self.ended.wait()
         return None
+
+    def missing(self) -> list[str]:
+        """Topics that nobody reads, as readiness says it."""
+        return [f"{topic} is not read yet" for topic in sorted(self.unread)]
+
+    async def learn(self) -> kafka.Cluster:
+        """Ask for the topics anew."""
+        self.cluster = await kafka.topic_ids(self.settings)
+        return self.cluster
+
+    async def _know(self, names: Iterable[str]) -> kafka.Cluster:
+        """The cluster with the ids of these topics; one that was made a moment ago may not be described yet."""
+        names, cluster = set(names), self.cluster
+        for _ in range(ATTEMPTS):
+            if cluster is not None and names <= cluster.topic_ids.keys():
+                return cluster
+            cluster = await self.learn()
+        raise RuntimeError("a topic that is read is not described")
+
+    def _fail(self, error: BaseException) -> None:
+        if not self._failure.done():
+            self._failure.set_exception(error)
+
+    async def _watch(self) -> None:
+        """A member that comes back within its session gets its old assignment, without topics made meanwhile."""
+        before: frozenset[str] = frozenset()
+        while True:
+            await asyncio.sleep(LISTED_EVERY)
+            try:
+                cluster = await self.learn()
+            except Exception as error:
+                log.info("topics not listed", extra={"reason": type(error).__name__})
+                continue
+            consumer = self.consumer.consumer
+            read = {partition.topic for partition in consumer.assignment()}
+            now = frozenset(topic for topic in cluster.topic_ids if self.wanted(topic) and topic not in read)
+            self.unread = now & before
+            if self.unread:
+                log.warning("topics without a reader, joining again", extra={"records": len(self.unread)})
+                consumer._coordinator.request_rejoin()
+            before = now
 
     async def _acknowledge(self) -> None:
         try:
             await self.consumer.consumer.commit()
-        except KafkaError as error:
+        except (KafkaError, IllegalStateError) as error:
             # The next commit covers this one; a rebalance may have taken the partition meanwhile.
             log.info("offsets not committed", extra={"reason": type(error).__name__})
 
     async def _take(self, records: list[Record]) -> None:
         async with self._using:
-            if self.cluster is None or any(record.topic not in self.cluster.topic_ids for record in records):
-                await self._learn()
-            assert self.cluster is not None
-            cluster, ids = self.cluster.id, self.cluster.topic_ids
-            located = [Located(record, cluster, ids[record.topic]) for record in records]
-            fresh = [one for one in located if not self._already_done(one)]
-            if fresh:
-                await self._transact(fresh)
+            cluster = await self._know(record.topic for record in records)
+            located = [Located(record, cluster.id, cluster.topic_ids[record.topic]) for record in records]
+            try:
+                await self._take_fresh(located)
+            except Replaced:
+                # A partition that was handed over may have moved once more before it became ours.
+                await self.positions.learn(self.connection, cluster.id)
+                await self._take_fresh(located)
 
-    async def _learn(self) -> None:
-        self.cluster = await kafka.topic_ids(self.settings)
-        await self._learn_positions()
+    async def _take_fresh(self, located: Sequence[Located]) -> None:
+        fresh, holes = self.positions.fresh(located)
+        if fresh:
+            await self._transact(fresh)
+        for where, one in holes.items():
+            self._seek_again(where, one)
 
-    async def _learn_positions(self) -> None:
-        assert self.cluster is not None
-        rows = await self.connection.fetch(_SQL["positions"], self.cluster.id)
-        self._next = {(row["topic_id"], row["partition"]): row["next_offset"] for row in rows}
-
-    def _already_done(self, one: Located) -> bool:
-        expected = self._next.get((one.topic_id, one.record.partition))
-        return expected is not None and one.record.offset < expected
+    def _seek_again(self, where: Place, one: Located) -> None:
+        """Once, in case the client jumped; Kafka's log itself has no holes, because nobody may use transactions."""
+        expected = self.positions.next[where]
+        if self._sought_again.get(where) == expected:
+            raise Gap(f"{one.record.topic}-{one.record.partition}: expected {expected}, got {one.record.offset}")
+        self._sought_again[where] = expected
+        self.consumer.consumer.seek(TopicPartition(one.record.topic, one.record.partition), expected)
 
     async def _transact(self, batch: Sequence[Located], unstorable: bool = False) -> None:
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 async with self.connection.transaction():
-                    after = await self._advance(batch)
+                    after = await self.positions.advance(self.connection, batch)
                     await self.work(self.connection, batch, unstorable)
             except AGAIN as error:
-                if attempt == ATTEMPTS and len(batch) == 1:
-                    raise
                 log.info("batch run again", extra={"attempt": attempt, "reason": type(error).__name__})
-                if attempt == ATTEMPTS:
-                    return await self._halve(batch)
+                await asyncio.sleep(0.02 * attempt)
             except UNSTORABLE as error:
                 if unstorable:
                     raise
                 log.warning("database refused a batch", extra={"records": len(batch), "reason": type(error).__name__})
                 return await self._halve(batch)
             else:
-                self._next.update(after)
+                self.positions.moved(after)
                 self.after_commit()
                 return None
-        return None
+        if unstorable:
+            raise RuntimeError("the database refuses even to quarantine a record")
+        return await self._halve(batch)
 
     async def _halve(self, batch: Sequence[Located]) -> None:
         if len(batch) == 1:
+            log.critical("one record cannot be stored", extra={"topic": batch[0].record.topic,
+                                                                "offset": batch[0].record.offset})  # fmt: skip
             return await self._transact(batch, unstorable=True)
         middle = len(batch) // 2
         await self._transact(batch[:middle])
         return await self._transact(batch[middle:])
 
-    async def _advance(self, batch: Sequence[Located]) -> dict[tuple[str, int], int]:
-        expected: dict[tuple[str, int], int] = {}
-        after: dict[tuple[str, int], int] = {}
-        unseen: list[tuple[str, int, str, int]] = []
-        for one in batch:
-            place, offset = (one.topic_id, one.record.partition), one.record.offset
-            if place not in after:
-                if place not in self._next:
-                    unseen.append((*place, one.record.topic, offset))
-                expected[place] = self._next.get(place, offset)
-                after[place] = expected[place]
-            if offset != after[place]:
-                # Positions have no holes: no principal may write transactions and no topic is compacted.
-                raise Gap(f"{one.record.topic}-{one.record.partition}: expected {after[place]}, got {offset}")
-            after[place] = offset + 1
-        cluster = batch[0].cluster
-        if unseen:
-            await self.connection.execute(_SQL["first_sight"], cluster, *map(list, zip(*unseen, strict=True)))
-        moved = await self.connection.execute(
-            _SQL["advance"],
-            cluster,
-            [topic_id for topic_id, _ in after],
-            [partition for _, partition in after],
-            list(expected.values()),
-            list(after.values()),
-        )
-        if int(moved.split()[-1]) != len(after):
-            raise Replaced("stored positions are not the ones this process knows")
-        return after
-
     def listener(self) -> ConsumerRebalanceListener:
         """Seeks every newly assigned partition to its stored position."""
         return _SeekToStored(self)
 
-    async def seek(self, assigned: Sequence[TopicPartition]) -> None:
+    async def place(self, assigned: Iterable[TopicPartition]) -> None:
         """Go on where the database says, whatever Kafka's group remembers."""
         async with self._using:
-            await self._learn()
-        assert self.cluster is not None
-        for partition in assigned:
-            topic_id = self.cluster.topic_ids.get(partition.topic)
-            stored = self._next.get((topic_id, partition.partition)) if topic_id else None
-            if stored is None:
-                await self.consumer.consumer.seek_to_beginning(partition)
-            else:
-                self.consumer.consumer.seek(partition, stored)
+            cluster = await self._know(one.topic for one in assigned)
+            await self.positions.learn(self.connection, cluster.id)
+            ours = {one: (cluster.topic_ids[one.topic], one.partition) for one in assigned}
+            unseen = [one for one, where in ours.items() if where not in self.positions.next]
+            if unseen:
+                first: Mapping[TopicPartition, int] = await self.consumer.consumer.beginning_offsets(unseen)
+                lost = [one.topic for one, offset in first.items() if offset]
+                if lost:
+                    log.critical("topics began before they were first read", extra={"records": len(lost)})
+                begin = {(one.topic, *ours[one]): offset for one, offset in first.items()}
+                await self.positions.begin(self.connection, cluster.id, begin)
+            for one, where in ours.items():
+                self.consumer.consumer.seek(one, self.positions.next[where])
+            self._placed.set()
 
 
 class _SeekToStored(ConsumerRebalanceListener):  # type: ignore[misc]
@@ -194,11 +223,13 @@ class _SeekToStored(ConsumerRebalanceListener):  # type: ignore[misc]
         self.intake = intake
 
     async def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:
-        """Nothing to hand over: positions are in the database."""
+        """Positions are in the database; until the next assignment is placed nothing is taken."""
+        self.intake._placed.clear()
 
     async def on_partitions_assigned(self, assigned: Sequence[TopicPartition]) -> None:
         try:
-            await self.intake.seek(assigned)
+            await self.intake.place(assigned)
+        except IllegalStateError:
+            log.info("assignment superseded")  # the next one is on its way
         except Exception as error:
-            if not self.intake.failure.done():
-                self.intake.failure.set_exception(error)
+            self.intake._fail(error)

@@ -51,16 +51,14 @@ class Relay:
     messages: Callable[[asyncpg.Record], Iterable[Message]]
     channel: str
     wake: asyncio.Event = field(default_factory=asyncio.Event)
-    holding: bool = False
     behind_since: float | None = None
 
     async def run(self) -> None:
         """Relay for ever. A second relay waits here until the first one's session ends."""
         await self.connection.add_listener(self.channel, self._notified)
         while not await self.connection.fetchval(self.sql["relay_lock"]):
-            await asyncio.sleep(POLL_SECONDS)
+            await self._stand_by()
         cursor: int = await self.connection.fetchval(self.sql["relay_cursor"])
-        self.holding = True
         log.info("relaying", extra={"position": cursor})
         while True:
             self.wake.clear()
@@ -77,8 +75,18 @@ class Relay:
             except TimeoutError:
                 continue
 
+    async def _stand_by(self) -> None:
+        """Watch the holder: a session that is gone but was never closed would keep the lock and move nothing."""
+        before: int = await self.connection.fetchval(self.sql["relay_cursor"])
+        await asyncio.sleep(POLL_SECONDS)
+        moved = before != await self.connection.fetchval(self.sql["relay_cursor"])
+        if moved or not await self.connection.fetch(self.sql["relay_read"], before, 1):
+            self.behind_since = None
+        else:
+            self.behind_since = self.behind_since or time.monotonic()
+
     def missing(self) -> list[str]:
-        """What the relay waits for; a standby beside another active relay waits for nothing."""
+        """What the relay waits for; a standby beside a relay that moves waits for nothing."""
         if self.behind_since is not None and time.monotonic() - self.behind_since > STALL_SECONDS:
             return ["facts wait and none is acknowledged by Kafka"]
         return []

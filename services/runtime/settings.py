@@ -3,9 +3,9 @@
 import sys
 from ipaddress import ip_address
 from pathlib import Path
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
-from pydantic import FilePath, ValidationError, field_validator, model_validator
+from pydantic import FilePath, StringConstraints, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from contracts.directory import SEED
@@ -29,6 +29,8 @@ class Settings(BaseSettings):
     http_host: str = "127.0.0.1"
     http_port: int
     directory_file: FilePath = SEED
+    instance: Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,40}$")] = "0"
+    """Tells processes of one service apart; each keeps its own over restarts (Kafka's static membership)."""
 
     @field_validator("http_host")
     @classmethod

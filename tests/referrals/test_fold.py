@@ -144,9 +144,26 @@ def test_a_failure_of_our_own_rules_quarantines_its_record_only(monkeypatch: pyt
 
 
 def test_what_the_database_refuses_is_quarantined_without_its_content() -> None:
-    made = make.record(make.declaration(Verb.REQUESTED, uuid4(), uuid4(), by=make.SENDER))
-    entry = folding.unstorable(read(make.located(made), make.MEMBERS))
-    assert entry.content == Flaw(Problem.STORAGE_REFUSED)
+    made = make.declaration(Verb.REQUESTED, uuid4(), uuid4(), by=make.SENDER)
+    entry = folding.unstorable(read(make.located(make.record(made)), make.MEMBERS))
+    assert entry.content == Flaw(Problem.STORAGE_REFUSED, envelope=made.envelope)
+    (decided,) = fold([entry], {}, {}, make.MEMBERS).facts
+    assert (decided.fact.outcome, decided.fact.data.cause.event) == ("quarantined", made.envelope.id)
+
+
+def test_a_sender_finds_the_answer_to_an_unreadable_declaration_by_its_id() -> None:
+    made = make.declaration(Verb.REQUESTED, uuid4(), uuid4(), by=make.SENDER)
+    (decided,) = take([replace(make.record(made), value=b"{")]).facts
+    assert decided.fact.data.cause.event == made.envelope.id
+    assert ("ce_causationid", str(made.envelope.id).encode()) in decided.fact.headers()
+    # What else it claims to be about is not believed: it must not appear in another referral's timeline.
+    assert decided.fact.referral is None
+
+
+def test_the_order_of_headers_does_not_make_another_declaration() -> None:
+    first = make.record(make.declaration(Verb.REQUESTED, uuid4(), uuid4(), by=make.SENDER))
+    again = replace(first, offset=1, headers=tuple(reversed(first.headers)))
+    assert [one.fact.outcome for one in take([first, again]).facts] == ["applied", "duplicate"]
 
 
 @given(

@@ -15,8 +15,9 @@ from deploy.embedded.stack import Stack
 from services.referrals import store
 from services.referrals.fold import Decided
 from services.referrals.refold import refold
-from services.runtime.intake import Gap, Intake, Replaced
+from services.runtime.intake import Gap, Intake
 from services.runtime.kafka import Cluster
+from services.runtime.positions import Replaced
 from tests.referrals.test_fold import PATH, by, path
 from tests.support import builders as make
 from tests.support.database import connect, own_schema
@@ -53,11 +54,22 @@ class NoConsumer:
 
     async def commit(self) -> None: ...
 
+    def seek(self, *_: object) -> None: ...
 
-def intake(connection: asyncpg.Connection, cluster: str, records: Sequence[Record]) -> Intake:
-    """An intake that knows the topics of these records under ids of its own cluster."""
-    known = Cluster(cluster, {record.topic: f"id-{record.topic}" for record in records})
-    return Intake(None, connection, work, consumer=NoConsumer(), cluster=known)  # type: ignore[arg-type]
+
+async def intake(connection: asyncpg.Connection, cluster: str, records: Sequence[Record], prefix: str = "id") -> Intake:
+    """An intake that is placed at the beginning, or where it was, of these records' topics."""
+    ids = {record.topic: f"{prefix}-{record.topic}" for record in records}
+    taking = Intake(
+        None,
+        connection,
+        work,
+        lambda topic: topic in ids,
+        consumer=NoConsumer(),
+        cluster=Cluster(cluster, ids),  # type: ignore[arg-type]
+    )
+    await taking.positions.begin(connection, cluster, {(topic, topic_id, 0): 0 for topic, topic_id in ids.items()})
+    return taking
 
 
 async def outcomes(connection: asyncpg.Connection, cluster: str) -> list[str]:
@@ -67,7 +79,7 @@ async def outcomes(connection: asyncpg.Connection, cluster: str) -> list[str]:
 
 async def test_redelivered_records_are_skipped_without_a_trace(connection: asyncpg.Connection) -> None:
     cluster, records = uuid4().hex, path(uuid4(), uuid4())
-    taking = intake(connection, cluster, records)
+    taking = await intake(connection, cluster, records)
     await taking._take(records[:3])
     await taking._take(records)
     await taking._take(records)
@@ -76,28 +88,43 @@ async def test_redelivered_records_are_skipped_without_a_trace(connection: async
 
 async def test_a_process_that_was_replaced_moves_nothing(connection: asyncpg.Connection) -> None:
     cluster, records = uuid4().hex, path(uuid4(), uuid4())
-    zombie, successor = (intake(connection, cluster, records) for _ in range(2))
+    zombie = await intake(connection, cluster, records)
     await zombie._take(records[:1])
-    await successor._learn_positions()
+    successor = await intake(connection, cluster, records)
     await successor._take(records[:3])
+    located = [Located(record, cluster, f"id-{record.topic}") for record in records[1:3]]
     with pytest.raises(Replaced):
-        await zombie._take(records[1:3])
+        await zombie._transact(located)
+    assert await outcomes(connection, cluster) == ["applied"] * 3
+    # Asked to take them as they came, it looks again, finds them done, and leaves them.
+    await zombie._take(records[1:3])
     assert await outcomes(connection, cluster) == ["applied"] * 3
 
 
-async def test_a_hole_in_the_offsets_stops_intake(connection: asyncpg.Connection) -> None:
+async def test_a_hole_in_the_offsets_is_read_again_once_and_then_stops_intake(
+    connection: asyncpg.Connection,
+) -> None:
     cluster, records = uuid4().hex, path(uuid4(), uuid4(), (Verb.REQUESTED, Verb.WITHDRAWN))
-    taking = intake(connection, cluster, records)
+    taking = await intake(connection, cluster, records)
     await taking._take(records[:1])
+    await taking._take([replace(records[1], offset=7)])
+    assert await outcomes(connection, cluster) == ["applied"]
     with pytest.raises(Gap, match="expected 1, got 7"):
         await taking._take([replace(records[1], offset=7)])
 
 
+async def test_records_of_a_partition_that_is_not_ours_are_left(connection: asyncpg.Connection) -> None:
+    cluster, records = uuid4().hex, path(uuid4(), uuid4(), (Verb.REQUESTED,))
+    taking = await intake(connection, cluster, records)
+    taking.positions.next.clear()
+    await taking._take(records)
+    assert await outcomes(connection, cluster) == []
+
+
 async def test_a_topic_made_anew_is_another_topic(connection: asyncpg.Connection) -> None:
     cluster, records = uuid4().hex, path(uuid4(), uuid4(), (Verb.REQUESTED,))
-    await intake(connection, cluster, records)._take(records)
-    again = intake(connection, cluster, records)
-    again.cluster = Cluster(cluster, {records[0].topic: "made-anew"})
+    await (await intake(connection, cluster, records))._take(records)
+    again = await intake(connection, cluster, records, prefix="made-anew")
     await again._take(path(uuid4(), uuid4(), (Verb.REQUESTED,)))
     assert await outcomes(connection, cluster) == ["applied", "applied"]
 
@@ -117,7 +144,7 @@ async def test_what_the_database_refuses_is_found_by_halving(
         return (*row[:10], ["a\0b"], *row[11:]) if decided.fact.referral == bad else row
 
     monkeypatch.setattr(store, "_row", unstorable)
-    await intake(connection, cluster, records)._take(records)
+    await (await intake(connection, cluster, records))._take(records)
     assert await outcomes(connection, cluster) == ["applied"] * 5 + ["quarantined"] + ["applied"] * 3
     assert await connection.fetchval("select count(*) from referral where referral = $1", bad) == 0
 
@@ -127,7 +154,7 @@ async def test_a_request_in_vain_leaves_no_empty_row(connection: asyncpg.Connect
         Verb.REQUESTED, uuid4(), uuid4(), by=make.SENDER, details=make.requested(recipient="nobody-knows")
     )
     records = [make.record(refused)]
-    await intake(connection, uuid4().hex, records)._take(records)
+    await (await intake(connection, uuid4().hex, records))._take(records)
     assert (
         await connection.fetchval("select count(*) from referral where referral = $1", refused.envelope.referral) == 0
     )
@@ -145,7 +172,7 @@ async def test_two_workers_on_the_same_referrals_lose_nothing(stack: Stack, sche
 
     async def run(records: list[Record], size: int) -> None:
         connection = await connect(stack, "referrals_app", schema)
-        taking = intake(connection, cluster, records)
+        taking = await intake(connection, cluster, records)
         for start in range(0, len(records), size):
             await taking._take(records[start : start + size])
         await connection.close()

@@ -39,7 +39,8 @@ def test_every_state_and_verb_has_one_answer_per_party(state: State, verb: Verb)
     if verb not in SUPPORTED:
         assert set(answers.values()) == {Refusal.UNSUPPORTED_VERB}
     elif verb is Verb.REQUESTED:
-        assert set(answers.values()) == {Refusal.REFERRAL_EXISTS}
+        assert answers[Party.SENDER] == answers[Party.RECIPIENT] == Refusal.REFERRAL_EXISTS
+        assert answers[None] is Refusal.UNKNOWN_REFERRAL
     else:
         by = DECLARED_BY[verb]
         other = Party.SENDER if by is Party.RECIPIENT else Party.RECIPIENT

@@ -25,8 +25,7 @@ create table fact (
 -- The wall behind the row locks: a referral's versions are unique, whatever a worker believed.
 create unique index fact_version on fact (referral, version) where version is not null;
 -- A claim: only an applied or refused declaration uses up its id, so a mended resend of a quarantined one works.
-create unique index fact_claim on fact (owner, event_id) where ordinal = 0 and outcome in ('applied', 'refused');
-create unique index fact_cause on fact (cluster, topic_id, partition, record_offset, ordinal);
+create unique index fact_claim on fact (event_id, owner) where ordinal = 0 and outcome in ('applied', 'refused');
 create index fact_quarantined on fact (position) where outcome = 'quarantined';
 
 -- The current state is the fold of the facts; `ruta refold` compares them.
@@ -48,8 +47,10 @@ create table referral (
     check (version > 0 or state is null),
     check (version = 0 or num_nulls(state, sender, recipient, need, person, service, urgency, opened_at, changed_at) = 0)
 ) with (fillfactor = 50);
-create index referral_recipient on referral (recipient, changed_at desc);
-create index referral_sender on referral (sender, changed_at desc);
+-- Indexes on what never changes only, so that an update stays on its page (HOT).
+create index referral_opened on referral (opened_at desc, referral desc);
+create index referral_recipient on referral (recipient, opened_at desc, referral desc);
+create index referral_sender on referral (sender, opened_at desc, referral desc);
 create index referral_need on referral (need);
 
 -- Sealed parts wait here for their recipient only, in the fact's own transaction; never in a fact.
@@ -57,7 +58,7 @@ create table sealed (
     fact_id    uuid primary key references fact (fact_id),
     recipient  text not null,
     jwe        bytea not null,
-    stored_at  timestamptz not null
+    stored_at  timestamptz not null default now()
 );
 create index sealed_age on sealed (stored_at);
 
@@ -82,4 +83,4 @@ grant select, insert, delete on sealed to referrals_app;
 grant select, insert, update on intake_position to referrals_app;
 grant select, update on relay_cursor to referrals_app;
 create index fact_referral on fact (referral, position) where referral is not null;
-create index fact_event on fact (owner, event_id) where event_id is not null;
+create index fact_event on fact (event_id, owner) where event_id is not null;

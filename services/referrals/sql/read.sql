@@ -1,13 +1,36 @@
 -- referrals --
--- A page of referrals, newest change first. Null filters mean any.
+-- A page of referrals, newest first. Null filters mean any.
 select referral, version, state, sender, recipient, need, service, urgency, opened_at, changed_at
   from referral
- where ($1::text is null or sender = $1 or recipient = $1)
-   and ($2::text is null or state = $2)
-   and ($3::uuid is null or need = $3)
-   and ($4::timestamptz is null or (changed_at, referral) < ($4, $5::uuid))
- order by changed_at desc, referral desc
- limit $6;
+ where version > 0
+   and ($1::text is null or state = $1)
+   and ($2::uuid is null or need = $2)
+   and ($3::timestamptz is null or (opened_at, referral) < ($3, $4::uuid))
+ order by opened_at desc, referral desc
+ limit $5;
+
+-- referrals_of --
+-- The same of one institution, as sender or recipient: two ordered scans, because one with OR would sort them all.
+select *
+  from ((select referral, version, state, sender, recipient, need, service, urgency, opened_at, changed_at
+           from referral
+          where sender = $6
+            and ($1::text is null or state = $1)
+            and ($2::uuid is null or need = $2)
+            and ($3::timestamptz is null or (opened_at, referral) < ($3, $4::uuid))
+          order by opened_at desc, referral desc
+          limit $5)
+        union all
+        (select referral, version, state, sender, recipient, need, service, urgency, opened_at, changed_at
+           from referral
+          where recipient = $6
+            and ($1::text is null or state = $1)
+            and ($2::uuid is null or need = $2)
+            and ($3::timestamptz is null or (opened_at, referral) < ($3, $4::uuid))
+          order by opened_at desc, referral desc
+          limit $5)) as parts
+ order by opened_at desc, referral desc
+ limit $5;
 
 -- referral --
 select referral, version, state, sender, recipient, need, service, urgency, opened_at, changed_at
@@ -29,13 +52,6 @@ select fact_id, kind, outcome, referral, version, received_at, value
  order by (ordinal = 0 and outcome in ('applied', 'refused')) desc, position desc
  limit 1;
 
--- quarantined --
-select position, fact_id, owner, event_id, received_at, value
-  from fact
- where outcome = 'quarantined' and position > $1
- order by position
- limit $2;
-
 -- applied_facts --
 -- What the state is folded from.
 select position, fact_id, referral, need, received_at, value
@@ -48,7 +64,3 @@ select position, fact_id, referral, need, received_at, value
 select referral, version, state, sender, recipient, need, person, service, urgency, opened_at, changed_at
   from referral
  order by referral;
-
--- behind --
--- How many facts are not published yet.
-select (select coalesce(max(position), 0) from fact) - (select position from relay_cursor) as facts;

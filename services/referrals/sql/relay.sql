@@ -15,3 +15,11 @@ select f.position, f.fact_id, f.kind, f.referral, f.need, f.owner, f.event_id, f
 
 -- relay_advance --
 update relay_cursor set position = $2 where position = $1;
+
+-- forget_sealed --
+-- Only what its recipient's topic has had: a relay that stood still must not find it gone.
+delete from sealed as s
+ using fact as f, relay_cursor as c
+ where f.fact_id = s.fact_id
+   and s.stored_at < $1
+   and f.position <= c.position;

@@ -5,7 +5,7 @@ select topic_id, partition, next_offset
  where cluster = $1;
 
 -- first_sight --
--- A partition that was never read before begins at the first record that Kafka still had.
+-- A partition that was never read before begins at the first record that Kafka still has.
 insert into intake_position (cluster, topic_id, partition, topic, next_offset)
 select $1, topic_id, partition, topic, next_offset
   from unnest($2::text[], $3::int[], $4::text[], $5::bigint[]) as seen (topic_id, partition, topic, next_offset)
