@@ -198,3 +198,7 @@ def test_the_limits_are_those_of_the_contract() -> None:
 def test_every_file_that_the_guide_names_is_there() -> None:
     for target in re.findall(r"\]\(([^)]+)\)", GUIDE):
         assert (Path(contracts.__file__).parent / target).exists(), target
+
+
+def test_the_version_is_the_contracts() -> None:
+    assert f"This is version {contracts.CONTRACT_VERSION}." in GUIDE
