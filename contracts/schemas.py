@@ -10,16 +10,35 @@ from typing import Any, get_args
 from pydantic import BaseModel
 
 from contracts import envelope as ce
-from contracts.declarations import BODIES, TYPE_PREFIX
+from contracts.declarations import BODIES, TYPE_PREFIX, LegalBasis
 from contracts.envelope import schema_urn
 from contracts.facts import SEALED_TYPE, AppliedFact, FactData
 from contracts.facts import TYPE_PREFIX as FACT_PREFIX
 from contracts.receipts import TYPE_PREFIX as RECEIPT_PREFIX
 from contracts.receipts import Receipt, ReceiptStatus
 from contracts.sealing import Sealed
-from contracts.values import AuthType, Verb
+from contracts.values import AuthType, Basis, Verb
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+_LEGAL_BASIS = [
+    {
+        "if": {"properties": {"basis": {"const": str(Basis.AUTHORISATION)}}},
+        "then": {
+            "required": ["text_version", "given_on", "data_classes"],
+            "properties": {
+                "text_version": {"type": "string"},
+                "given_on": {"type": "string"},
+                "data_classes": {"minItems": 1},
+            },
+        },
+    },
+    {
+        "if": {"properties": {"basis": {"enum": [str(Basis.PUBLIC_FUNCTION), str(Basis.COURT_ORDER)]}}},
+        "then": {"required": ["norm"], "properties": {"norm": {"type": "string"}}},
+    },
+]
+"""What each basis needs: a rule of the model's code, which its own schema cannot tell."""
 
 _UUID = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
 _INSTITUTION = r"[a-z][a-z0-9]*(-[a-z0-9]+)*"
@@ -49,6 +68,8 @@ def fact_models() -> dict[str, type[BaseModel]]:
 
 def _schema(name: str, model: type[BaseModel]) -> dict[str, Any]:
     made = {"$schema": DIALECT, "$id": schema_urn(name), **_opened(model.model_json_schema())}
+    if legal_basis := made.get("$defs", {}).get(LegalBasis.__name__):
+        legal_basis["allOf"] = _LEGAL_BASIS
     return {**made, "title": name}
 
 
