@@ -10,10 +10,15 @@ import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from deploy.embedded.ports import Ports
 from deploy.embedded.stack import Stack
+
+# Machines are shared: how long one example takes says nothing. The seed of a failure is printed.
+hypothesis.settings.register_profile("ruta", deadline=None, print_blob=True)
+hypothesis.settings.load_profile("ruta")
 
 
 @pytest.fixture(scope="session")

@@ -62,13 +62,14 @@ async def serve(port: int, directory: Path) -> None:
 
 async def answers(port: int) -> bool:
     """Whether an SMTP server greets on this port of loopback."""
-    reader, writer = await asyncio.wait_for(asyncio.open_connection("127.0.0.1", port), 2)
-    try:
-        greeting = await asyncio.wait_for(reader.readline(), 2)
-        writer.write(b"QUIT\r\n")
-        return greeting.startswith(b"220 ")
-    finally:
-        writer.close()
+    async with asyncio.timeout(3):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        try:
+            greeting = await reader.readline()
+            writer.write(b"QUIT\r\n")
+            return greeting.startswith(b"220 ")
+        finally:
+            writer.close()
 
 
 if __name__ == "__main__":

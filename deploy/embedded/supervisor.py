@@ -21,6 +21,7 @@ FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 5.0
 HEALTHY_AFTER = 10.0  # seconds alive after which a child counts as healthy and the pause begins small again
 PROBE_EVERY = 0.05
+PROBE_ENDS_WITHIN = 5.0
 LARGEST_LOG = 20 * 2**20  # bytes; a larger log file is put aside (one old one is kept) when its child starts
 
 # Run in place of the child just before it: by then the death signal is set, so a parent that died in between is
@@ -139,7 +140,7 @@ class Supervisor:
         if late:
             for child in children:
                 _signal(child.pid, signal.SIGKILL)
-            await asyncio.wait(tasks)
+            await asyncio.wait(tasks, timeout=grace)
 
     async def _keep(self, child: _Child) -> None:
         pause = FIRST_PAUSE
@@ -157,7 +158,8 @@ class Supervisor:
             child.turn(Phase.RESTARTING)
             self._changed()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(child.stopping.wait(), pause)
+                async with asyncio.timeout(pause):
+                    await child.stopping.wait()
             pause = min(pause * 2, LONGEST_PAUSE)
         child.turn(Phase.STOPPED)
         self._changed()
@@ -168,22 +170,25 @@ class Supervisor:
         if child.stopping.is_set():  # asked to stop while it was being started
             _signal(child.pid, child.command.stop_signal)
         self._changed()
-        probing = asyncio.create_task(self._probe(child), name=f"probe {child.command.name}")
+        probing = asyncio.create_task(self._probe(child, process), name=f"probe {child.command.name}")
         try:
             child.exit_code = await process.wait()
         finally:
-            probing.cancel()
-            await asyncio.gather(probing, return_exceptions=True)
+            child.pid = None  # at once: the number may be another program's soon
             child.running.clear()
-            child.pid = None
             _kill_group(process.pid)  # workers of a dead child must not hold its ports or locks
+            probing.cancel()
+            # A probe can swallow its cancellation (Python 3.11's wait_for did); nothing may wait for it for ever.
+            await asyncio.wait({probing}, timeout=PROBE_ENDS_WITHIN)
 
-    async def _probe(self, child: _Child) -> None:
-        while True:
+    async def _probe(self, child: _Child, process: asyncio.subprocess.Process) -> None:
+        while process.returncode is None:
             with contextlib.suppress(Exception):
                 if await child.command.probe():
                     break
             await asyncio.sleep(PROBE_EVERY)
+        if process.returncode is not None:
+            return
         child.turn(Phase.RUNNING)
         child.running.set()
         self._changed()

@@ -80,4 +80,5 @@ async def closing(resource: object, close: str = "close") -> AsyncIterator[None]
         yield
     finally:
         with contextlib.suppress(Exception):
-            await asyncio.wait_for(getattr(resource, close)(), 5)
+            async with asyncio.timeout(5):
+                await getattr(resource, close)()

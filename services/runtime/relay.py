@@ -7,6 +7,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -70,10 +71,9 @@ class Relay:
                 cursor = await self._advance(cursor, rows[-1]["position"])
                 continue
             self.behind_since = None
-            try:
-                await asyncio.wait_for(self.wake.wait(), POLL_SECONDS)
-            except TimeoutError:
-                continue
+            with suppress(TimeoutError):
+                async with asyncio.timeout(POLL_SECONDS):
+                    await self.wake.wait()
 
     async def _stand_by(self) -> None:
         """Watch the holder: a session that is gone but was never closed would keep the lock and move nothing."""
@@ -98,7 +98,8 @@ class Relay:
             for message in self.messages(row)
         ]
         if sent:
-            await asyncio.wait_for(asyncio.gather(*sent), ACKNOWLEDGED_WITHIN)
+            async with asyncio.timeout(ACKNOWLEDGED_WITHIN):
+                await asyncio.gather(*sent)
 
     async def _advance(self, cursor: int, position: int) -> int:
         moved = await self.connection.execute(self.sql["relay_advance"], cursor, position)

@@ -1,6 +1,8 @@
 """Children are kept, restarted with growing pauses, stopped in time and never left behind."""
 
 import asyncio
+import contextlib
+import dataclasses
 import os
 import signal
 import time
@@ -104,3 +106,17 @@ async def test_children_lead_sessions_of_their_own(supervisor: Supervisor, tmp_p
     pid = supervisor.pid("child")
     assert pid is not None
     assert os.getsid(pid) == pid
+
+
+async def test_a_probe_that_swallows_its_cancellation_holds_nobody_up(supervisor: Supervisor, tmp_path: Path) -> None:
+    async def deaf() -> bool:
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.sleep(60)
+        return False
+
+    supervisor.start(dataclasses.replace(shell("sleep 0.2; exit 1", tmp_path), probe=deaf))
+    async with asyncio.timeout(10):
+        while status(supervisor).restarts < 2:
+            await asyncio.sleep(0.05)
+        await supervisor.stop("child", grace=1)
+    assert supervisor.pid("child") is None

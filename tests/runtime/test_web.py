@@ -19,7 +19,7 @@ async def get(path: str, waiting: list[str]) -> httpx.Response:
         return number
 
     transport = httpx.ASGITransport(app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
         return await client.get(path)
 
 
