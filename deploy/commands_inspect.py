@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
 from uuid import UUID
@@ -63,7 +64,8 @@ def _by_fact(rows: Iterable[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
 
 
 def _print(timeline: dict[str, Any], alerts: Mapping[str, Any], leaves: Mapping[str, Any]) -> None:
-    console = Console()
+    # Piped or in a narrow window the table keeps its width: identifiers are there to be copied.
+    console = Console(width=None if sys.stdout.isatty() else 160)
     console.print(
         f"[bold]{timeline['referral']}[/]  {timeline['state']}  version {timeline['version']}\n"
         f"{timeline['sender']} → {timeline['recipient']}  {timeline['service']}  {timeline['urgency']}"
