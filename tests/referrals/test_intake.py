@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
+from typing import cast
 from uuid import uuid4
 
 import asyncpg
@@ -18,6 +19,7 @@ from services.referrals.refold import refold
 from services.runtime.intake import Gap, Intake
 from services.runtime.kafka import Cluster
 from services.runtime.positions import Replaced
+from services.runtime.settings import Settings
 from tests.referrals.test_fold import PATH, by, path
 from tests.support import builders as make
 from tests.support.database import connect, own_schema
@@ -60,14 +62,8 @@ class NoConsumer:
 async def intake(connection: asyncpg.Connection, cluster: str, records: Sequence[Record], prefix: str = "id") -> Intake:
     """An intake that is placed at the beginning, or where it was, of these records' topics."""
     ids = {record.topic: f"{prefix}-{record.topic}" for record in records}
-    taking = Intake(
-        None,
-        connection,
-        work,
-        lambda topic: topic in ids,
-        consumer=NoConsumer(),
-        cluster=Cluster(cluster, ids),  # type: ignore[arg-type]
-    )
+    unused = cast(Settings, None)  # asked for topics only, and these are known
+    taking = Intake(unused, connection, work, ids.__contains__, consumer=NoConsumer(), cluster=Cluster(cluster, ids))
     await taking.positions.begin(connection, cluster, {(topic, topic_id, 0): 0 for topic, topic_id in ids.items()})
     return taking
 
