@@ -2,12 +2,15 @@
 
 Everything is denied unless an ACL made here allows it. Writers need no IdempotentWrite: since Kafka 3.0 the right to
 write any topic is enough for an idempotent producer. Nobody gets a transactional id, so offsets have no holes.
+
+Institutions have rights by the name of their topic, services by prefix: a reader of a pattern that loses one of its
+topics stops for all, so who comes or leaves changes nothing for the services.
 """
 
 # mypy: disable-error-code="attr-defined"
 # (confluent_kafka.admin re-exports these names without listing them)
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
@@ -21,7 +24,6 @@ from confluent_kafka.admin import (
     AlterConfigOpType,
     ConfigEntry,
     ConfigResource,
-    NewPartitions,
     NewTopic,
     ResourcePatternType,
     ResourceType,
@@ -31,7 +33,8 @@ from confluent_kafka.admin import (
 )
 
 from contracts.directory import Directory
-from contracts.topics import AUDIT, NOTIFICATIONS, OPERATOR, PREFIX, REFERRALS, Topic, provisioned
+from contracts.topics import AUDIT, NOTIFICATIONS, OPERATOR, PREFIX, REFERRALS, Topic, owner, provisioned
+from deploy.embedded.errors import StackError
 
 SERVICES = (REFERRALS, NOTIFICATIONS, AUDIT)
 _TIMEOUT = 30  # seconds for one request of the plan
@@ -52,6 +55,18 @@ class Acl:
 
     def __str__(self) -> str:
         return f"{self.user} may {self.operation} {self.kind} {self.name}{'*' if self.prefix else ''}"
+
+
+_BY_PREFIX = frozenset(
+    {
+        Acl(REFERRALS, "read", "topic", f"{PREFIX}in.", prefix=True),
+        Acl(REFERRALS, "write", "topic", f"{PREFIX}out.", prefix=True),
+        Acl(AUDIT, "read", "topic", f"{PREFIX}in.", prefix=True),
+        # The audit log notices topics that nobody told it about.
+        Acl(AUDIT, "describe", "topic", PREFIX, prefix=True),
+    }
+)
+"""What services may do with the topics of every institution, members or not."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +91,6 @@ class KafkaPlan:
     """What has to change; nothing to do when it is false. Topics and users are never deleted, rights are."""
 
     new_topics: dict[str, TopicSettings]
-    more_partitions: dict[str, int]
     changed_settings: dict[str, frozenset[tuple[str, str]]]
     new_passwords: tuple[str, ...]
     new_acls: tuple[Acl, ...]
@@ -89,7 +103,6 @@ class KafkaPlan:
         """The plan for people, one change per line."""
         return [
             *(f"+ topic {name} ({topic.partitions} partitions)" for name, topic in self.new_topics.items()),
-            *(f"~ topic {name}: {count} partitions" for name, count in self.more_partitions.items()),
             *(
                 f"~ topic {name}: " + ", ".join(f"{key}={value}" for key, value in sorted(settings))
                 for name, settings in self.changed_settings.items()
@@ -114,17 +127,22 @@ def wanted(directory: Directory) -> Cluster:
 def plan(want: Cluster, have: Cluster, without_password: frozenset[str] = frozenset()) -> KafkaPlan:
     """The difference. `without_password`: users whose password we do not hold, so that they need a new one.
 
-    Rights on topics that begin with `ruta.` belong to the contracts: others are taken away, also those of an
-    institution that left the directory. Everything else on a shared cluster is left alone.
+    Rights on topics that begin with `ruta.` belong to the contracts: others are taken away. An institution that left
+    the directory loses its own, those on its groups too. Everything else on a shared cluster is left alone.
+    Raises StackError for a topic with too few partitions.
     """
     known = want.topics.keys() & have.topics.keys()
+    for name in sorted(known):
+        if want.topics[name].partitions > have.topics[name].partitions:
+            raise StackError(
+                f"{name} has {have.topics[name].partitions} partitions instead of {want.topics[name].partitions}. "
+                "They are not added to a topic in use: keys would move to other partitions and lose their order. "
+                "Make the topic anew once everybody has read it."
+            )
+    unwanted = have.acls - want.acls
+    leavers = {acl.user for acl in unwanted if acl.kind == "topic" and owner(acl.name) == acl.user} - want.users
     return KafkaPlan(
         new_topics={name: topic for name, topic in want.topics.items() if name not in have.topics},
-        more_partitions={
-            name: want.topics[name].partitions
-            for name in sorted(known)
-            if want.topics[name].partitions > have.topics[name].partitions
-        },
         changed_settings={
             name: changed
             for name in sorted(known)
@@ -132,7 +150,7 @@ def plan(want: Cluster, have: Cluster, without_password: frozenset[str] = frozen
         },
         new_passwords=tuple(sorted((want.users - have.users) | (want.users & without_password))),
         new_acls=tuple(sorted(want.acls - have.acls)),
-        old_acls=tuple(sorted(acl for acl in have.acls - want.acls if _ours(acl))),
+        old_acls=tuple(sorted(acl for acl in unwanted if _ours(acl, leavers))),
     )
 
 
@@ -173,8 +191,6 @@ def read(client: AdminClient, topics: Iterable[str]) -> Cluster:
 
 def apply(client: AdminClient, changes: KafkaPlan, passwords: dict[str, str]) -> None:
     """Make the changes. `passwords` has one for every user of `new_passwords`. Blocking. Raises KafkaException."""
-    # Rights go before others come. A right may name a topic or user that is not there yet.
-    _wait(client.delete_acls([_to_filter(acl) for acl in changes.old_acls]) if changes.old_acls else {})
     _wait(
         client.alter_user_scram_credentials(
             [UserScramCredentialUpsertion(user, _SCRAM, passwords[user].encode()) for user in changes.new_passwords]
@@ -182,14 +198,14 @@ def apply(client: AdminClient, changes: KafkaPlan, passwords: dict[str, str]) ->
         if changes.new_passwords
         else {}
     )
+    # A right may name a topic that is not there yet. Old rights go last: who gets another for one is never without.
     _wait(client.create_acls([_to_binding(acl) for acl in changes.new_acls]) if changes.new_acls else {})
+    _wait(client.delete_acls([_to_filter(acl) for acl in changes.old_acls]) if changes.old_acls else {})
     topics = [
         NewTopic(name, num_partitions=topic.partitions, replication_factor=-1, config=dict(topic.settings))
         for name, topic in changes.new_topics.items()
     ]
     _wait(client.create_topics(topics) if topics else {})
-    larger = [NewPartitions(name, count) for name, count in changes.more_partitions.items()]
-    _wait(client.create_partitions(larger) if larger else {})
     altered = [
         ConfigResource(
             ResourceType.TOPIC,
@@ -223,22 +239,27 @@ def _settings(topic: Topic) -> frozenset[tuple[str, str]]:
 
 
 def _acls(topics: Iterable[Topic], users: Iterable[str]) -> Iterable[Acl]:
+    yield from _BY_PREFIX
     for topic in topics:
-        for writer in topic.writers:
-            yield Acl(writer, "write", "topic", topic.name)
-        for reader in topic.readers:
-            yield Acl(reader, "read", "topic", topic.name)
+        rights = (*((writer, "write") for writer in topic.writers), *((reader, "read") for reader in topic.readers))
+        for user, operation in rights:
+            if not _has_by_prefix(user, operation, topic.name):
+                yield Acl(user, operation, "topic", topic.name)
     for user in users:
         yield Acl(user, "read", "group", user)
         # A code has no dot, so no user's prefix covers another's groups.
         yield Acl(user, "read", "group", f"{user}.", prefix=True)
     for service in SERVICES:
         yield Acl(service, "describe", "broker", "kafka-cluster")
-    # The audit log notices topics that nobody told it about.
-    yield Acl(AUDIT, "describe", "topic", PREFIX, prefix=True)
 
 
-def _ours(acl: Acl) -> bool:
+def _has_by_prefix(user: str, operation: str, topic: str) -> bool:
+    return any((acl.user, acl.operation) == (user, operation) and topic.startswith(acl.name) for acl in _BY_PREFIX)
+
+
+def _ours(acl: Acl, leavers: Set[str]) -> bool:
+    if acl.kind == "group":
+        return acl.user in leavers and acl.name in (acl.user, f"{acl.user}.")
     return acl.kind == "topic" and acl.name.startswith(PREFIX)
 
 

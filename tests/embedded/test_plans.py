@@ -3,11 +3,16 @@
 from dataclasses import replace
 from pathlib import Path
 
-from contracts.directory import load
+import pytest
+
+from contracts import topics
+from contracts.directory import Directory, load
 from deploy import provision_database, provision_kafka
+from deploy.embedded.errors import StackError
 from deploy.provision_kafka import Acl, Cluster, TopicSettings
 
-WANT = provision_kafka.wanted(load(Path(__file__).with_name("institutions.toml")))
+MEMBERS = load(Path(__file__).with_name("institutions.toml"))
+WANT = provision_kafka.wanted(MEMBERS)
 NOTHING = Cluster({}, frozenset(), frozenset())
 
 
@@ -33,11 +38,15 @@ def test_differing_settings_are_mended_one_by_one() -> None:
     assert changes.lines() == [f"~ topic {name}: segment.ms=86400000"]
 
 
-def test_partitions_only_grow() -> None:
+def test_partitions_are_not_added_to_a_topic_in_use() -> None:
     fewer = replace(WANT.topics["ruta.facts.v1"], partitions=1)
+    with pytest.raises(StackError, match=r"ruta\.facts\.v1 has 1 partitions instead of 6.*order"):
+        provision_kafka.plan(WANT, replace(WANT, topics=WANT.topics | {"ruta.facts.v1": fewer}))
+
+
+def test_more_partitions_than_asked_for_are_left_alone() -> None:
     more = replace(WANT.topics["ruta.alerts.v1"], partitions=9)
-    have = replace(WANT, topics=WANT.topics | {"ruta.facts.v1": fewer, "ruta.alerts.v1": more})
-    assert provision_kafka.plan(WANT, have).more_partitions == {"ruta.facts.v1": 6}
+    assert not provision_kafka.plan(WANT, replace(WANT, topics=WANT.topics | {"ruta.alerts.v1": more}))
 
 
 def test_rights_that_nobody_should_have_are_taken_away() -> None:
@@ -45,6 +54,44 @@ def test_rights_that_nobody_should_have_are_taken_away() -> None:
     foreign = Acl("gamma", "write", "topic", "another.systems.topic")
     changes = provision_kafka.plan(WANT, replace(WANT, acls=WANT.acls | {gone, foreign}))
     assert changes.old_acls == (gone,)
+
+
+def test_a_leaver_loses_its_own_rights_and_nobody_else_any() -> None:
+    left = provision_kafka.wanted(Directory(institutions=tuple(i for i in MEMBERS.institutions if i.code != "beta")))
+    changes = provision_kafka.plan(left, WANT)
+    assert set(changes.old_acls) == {
+        Acl("beta", "write", "topic", "ruta.in.beta.v1"),
+        Acl("beta", "read", "topic", "ruta.out.beta.v1"),
+        Acl("beta", "read", "group", "beta"),
+        Acl("beta", "read", "group", "beta.", prefix=True),
+    }
+    assert changes.new_acls == ()
+
+
+def test_a_new_member_needs_no_right_of_a_service() -> None:
+    before = provision_kafka.wanted(Directory(institutions=tuple(i for i in MEMBERS.institutions if i.code != "beta")))
+    assert {acl.user for acl in provision_kafka.plan(WANT, before).new_acls} == {"beta"}
+
+
+def test_services_reach_every_institutions_topics_by_prefix() -> None:
+    of_services = {acl for acl in WANT.acls if acl.user in provision_kafka.SERVICES and acl.kind == "topic"}
+    assert of_services == {
+        Acl(topics.REFERRALS, "read", "topic", "ruta.in.", prefix=True),
+        Acl(topics.REFERRALS, "write", "topic", "ruta.out.", prefix=True),
+        Acl(topics.REFERRALS, "write", "topic", "ruta.in.desk.v1"),
+        Acl(topics.REFERRALS, "write", "topic", topics.FACTS),
+        Acl(topics.NOTIFICATIONS, "read", "topic", topics.FACTS),
+        Acl(topics.NOTIFICATIONS, "write", "topic", topics.ALERTS),
+        Acl(topics.AUDIT, "read", "topic", "ruta.in.", prefix=True),
+        Acl(topics.AUDIT, "read", "topic", topics.FACTS),
+        Acl(topics.AUDIT, "read", "topic", topics.ALERTS),
+        Acl(topics.AUDIT, "describe", "topic", "ruta.", prefix=True),
+    }
+
+
+def test_institutions_have_rights_on_topics_by_name_only() -> None:
+    members = {institution.code for institution in MEMBERS.institutions}
+    assert not [acl for acl in WANT.acls if acl.user in members and acl.kind == "topic" and acl.prefix]
 
 
 def test_a_user_whose_password_was_lost_gets_a_new_one() -> None:

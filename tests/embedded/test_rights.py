@@ -25,9 +25,9 @@ def login(stack: Stack, user: str, password: str | None = None) -> dict[str, obj
     }
 
 
-async def write(stack: Stack, user: str, topic: str) -> int:
-    """Write one record as `user`; returns its offset."""
-    async with AIOKafkaProducer(**login(stack, user), enable_idempotence=True) as producer:
+async def write(stack: Stack, user: str, topic: str, *, idempotent: bool = True) -> int:
+    """Write one record as `user`; returns its offset. Idempotent needs the right to write some topic at least."""
+    async with AIOKafkaProducer(**login(stack, user), enable_idempotence=idempotent) as producer:
         record = await producer.send_and_wait(topic, b"{}", key=b"k")
         return int(record.offset)
 
@@ -104,6 +104,26 @@ async def test_a_new_institution_is_provisioned_without_a_restart(own_stack: Sta
     assert "+ topic ruta.in.gamma.v1 (1 partitions)" in lines
     assert await write(own_stack, "gamma", topics.inbound("gamma")) == 0
     assert await provision_topics(own_stack.target) == []
+
+
+async def test_a_leaver_loses_its_rights_and_the_services_keep_theirs(own_stack: Stack, directory_file: Path) -> None:
+    offset = await write(own_stack, "beta", topics.inbound("beta"))
+    await write(own_stack, topics.REFERRALS, topics.outbound("beta"))
+    members = directory_file.read_text(encoding="utf-8")
+    parts = members.split("\n\n")
+    directory_file.write_text("\n\n".join(part for part in parts if 'code = "beta"' not in part), encoding="utf-8")
+    lines = await provision_topics(own_stack.target)
+    assert lines
+    assert all(line.startswith("- beta may ") for line in lines)
+    with pytest.raises(TopicAuthorizationFailedError):
+        await write(own_stack, "beta", topics.inbound("beta"), idempotent=False)
+    await refused(own_stack, "beta", topics.outbound("beta"))
+    for service in (topics.REFERRALS, topics.AUDIT):
+        assert await read_first(own_stack, service, topics.inbound("beta")) == b"{}"
+    assert await write(own_stack, topics.REFERRALS, topics.outbound("beta")) >= 0
+    directory_file.write_text(members, encoding="utf-8")
+    assert all(line.startswith("+ beta may ") for line in await provision_topics(own_stack.target))
+    assert await write(own_stack, "beta", topics.inbound("beta")) == offset + 1
 
 
 async def connect(stack: Stack, user: str) -> asyncpg.Connection:
