@@ -13,9 +13,8 @@ from pathlib import Path
 from secrets import randbelow
 
 from contracts.directory import SEED, load
-from deploy.demo.institution import CANARY
 from deploy.demo.play import playing
-from deploy.demo.stories import Story, draw
+from deploy.demo.stories import CANARY, Story, draw
 from deploy.embedded.errors import StackError
 from deploy.embedded.ports import Ports
 from deploy.embedded.stack import SERVICES, Stack

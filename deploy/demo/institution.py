@@ -14,10 +14,7 @@ from contracts.keys import Overlay
 from contracts.sdk import Connection, Inbox, Official, Opened, OutcomeUnknown, Publisher, SdkError, declare
 from contracts.values import Verb
 from deploy.demo import mistakes
-from deploy.demo.stories import Story, details
-
-CANARY = "PERSONA-INVENTADA"
-"""Begins every name in the demonstration's sealed parts, and may stand nowhere else."""
+from deploy.demo.stories import CANARY, Story, details
 
 PAUSE = 0.5
 """Seconds between two tries while the cluster does not answer."""

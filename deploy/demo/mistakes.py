@@ -10,7 +10,7 @@ from contracts.codec import Declaration
 from contracts.declarations import Closed, Requested
 from contracts.sdk import Connection, Official, declare
 from contracts.values import NeedResult, Urgency
-from deploy.demo.stories import Mistake
+from deploy.demo.stories import CANARY, Mistake
 
 
 def declaration(mistake: Mistake, asked: Declaration) -> Declaration | None:
@@ -37,12 +37,18 @@ def declaration(mistake: Mistake, asked: Declaration) -> Declaration | None:
 
 
 async def send_garbage(institution: str, connection: Connection, asked: Declaration) -> None:
-    """Half a JSON text under a proper envelope; the SDK itself would not send it."""
+    """Half a JSON text under a proper envelope, with a name in it; the SDK itself would not send it.
+
+    What cannot be read may hold anything, so the canary is in the text and in a header that nobody knows: whoever
+    repeats either of them is found.
+    """
     head = replace(asked.envelope, id=uuid4())
     producer = AIOKafkaProducer(**connection.options())
     await producer.start()
     try:
         key = str(head.referral).encode()
-        await producer.send_and_wait(topics.inbound(institution), b'{"details": ', key, headers=head.headers())
+        value = f'{{"details": {{"nombres": "{CANARY}'.encode()
+        headers = [*head.headers(), ("x-nota", CANARY.encode())]
+        await producer.send_and_wait(topics.inbound(institution), value, key, headers=headers)
     finally:
         await producer.stop()

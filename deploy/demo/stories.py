@@ -41,6 +41,9 @@ from contracts.values import (
     WithdrawalReason,
 )
 
+CANARY = "PERSONA-INVENTADA"
+"""Begins every name in the demonstration's sealed parts and stands in its unreadable records, but nowhere else."""
+
 MUNICIPALITIES = ("68001", "68276", "68307", "68547")
 
 PATHS: tuple[tuple[int, tuple[Verb, ...]], ...] = (

@@ -8,7 +8,7 @@ from uuid import UUID
 from contracts import topics
 from contracts.directory import Institution
 from contracts.facts import Applied, Fact
-from deploy.ledger.kafka import Seen
+from deploy.ledger.kafka import OUTBOUND, Seen
 from services.notifications.routing import plan
 
 Place = tuple[str, int, int]
@@ -17,7 +17,7 @@ Place = tuple[str, int, int]
 
 @dataclass(frozen=True, slots=True)
 class StoredFact:
-    """A row of the referral service's facts."""
+    """A row of the referral service's facts; ``sealed_for`` is set while the sealed part is kept."""
 
     fact_id: UUID
     outcome: str
@@ -26,6 +26,8 @@ class StoredFact:
     digest: bytes
     referral: UUID | None
     version: int | None
+    parties: frozenset[str]
+    sealed_for: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ def offsets(seen: Sequence[Seen]) -> Iterable[str]:
 
 def one_outcome_each(seen: Sequence[Seen], stored: Sequence[StoredFact]) -> Iterable[str]:
     """Every inbound record has one outcome with its digest, and no outcome is without its record."""
-    records = {(s.topic, s.partition, s.offset): s for s in seen if topics.owner(s.topic)}
+    records = {_place(one): one for one in seen if topics.owner(one.topic)}
     answered = Counter(fact.place for fact in stored)
     digests = {fact.place: fact.digest for fact in stored}
     for place, record in records.items():
@@ -97,6 +99,69 @@ def published_facts(seen: Sequence[Seen], stored: Sequence[StoredFact]) -> Itera
             last[fact.referral] = max(before, fact.data.version)
 
 
+def told_parties(seen: Sequence[Seen], stored: Sequence[StoredFact]) -> Iterable[str]:
+    """Every party's topic has exactly the facts that concern it, and a referral's versions there are in order."""
+    told: dict[str, dict[UUID, Fact]] = defaultdict(dict)  # by first appearance: a crash may repeat a batch
+    for one in seen:
+        if one.topic.startswith(OUTBOUND):
+            if one.fact is not None:
+                told[one.topic].setdefault(one.fact.id, one.fact)
+            elif one.sealed is None:
+                yield f"{_at(_place(one))} cannot be read"
+    wanted: dict[str, set[UUID]] = defaultdict(set)
+    for fact in stored:
+        for party in fact.parties:
+            wanted[topics.outbound(party)].add(fact.fact_id)
+    for topic in sorted(wanted.keys() | told.keys()):
+        found = told.get(topic, {})
+        yield from (f"{topic} has not had fact {id}" for id in wanted[topic] - found.keys())  # noqa: A001
+        yield from (f"{topic} has fact {id}, which is not for it" for id in found.keys() - wanted[topic])  # noqa: A001
+        last: dict[UUID, int] = {}
+        for told_fact in found.values():
+            if isinstance(told_fact.data, Applied) and told_fact.referral is not None:
+                before = last.get(told_fact.referral, 0)
+                if told_fact.data.version <= before:
+                    yield f"{topic}: referral {told_fact.referral} has version {told_fact.data.version} after {before}"
+                last[told_fact.referral] = max(before, told_fact.data.version)
+
+
+def sealed_parts(seen: Sequence[Seen], stored: Sequence[StoredFact]) -> Iterable[str]:
+    """Sealed parts reached their recipients, nobody else, directly behind their fact and with the bytes it names."""
+    recipients = {fact.fact_id: fact.sealed_for for fact in stored}
+    arrived: set[UUID] = set()
+    before: dict[tuple[str, int], Seen] = {}
+    for one in seen:
+        previous = before.get((one.topic, one.partition))
+        before[one.topic, one.partition] = one
+        if one.sealed is None:
+            continue
+        at, fact = _at(_place(one)), previous.fact if previous else None
+        if fact is None or fact.id != one.sealed.fact_id:
+            yield f"{at}: a sealed part stands behind something else than its fact {one.sealed.fact_id}"
+            continue
+        recipient = recipients.get(fact.id)
+        if recipient is None or one.topic != topics.outbound(recipient):
+            yield f"{at}: the sealed part of fact {fact.id} is not for this topic"
+        elif not isinstance(fact.data, Applied) or fact.data.sealed_sha256 != one.sealed.sha256:
+            yield f"{at}: the sealed part of fact {fact.id} is not the one that the fact names"
+        else:
+            arrived.add(fact.id)
+    for id, recipient in recipients.items():  # noqa: A001
+        if recipient is not None and id not in arrived:
+            yield f"{topics.outbound(recipient)} has not had the sealed part of fact {id}"
+    named = {
+        one.fact.id for one in seen if one.fact and isinstance(one.fact.data, Applied) and one.fact.data.sealed_sha256
+    }
+    for id in named:  # noqa: A001
+        if recipients.get(id) is None:
+            yield f"fact {id} names a sealed part that is not stored"
+
+
+def canary_free(seen: Sequence[Seen]) -> Iterable[str]:
+    """No record that we write shows what stood in sealed parts and unreadable records only."""
+    yield from (f"{_at(_place(one))} holds personal data" for one in seen if one.leaks)
+
+
 def alerts(
     seen: Sequence[Seen], stored: Sequence[StoredAlert], members: Mapping[str, Institution], mailed: Counter[str]
 ) -> Iterable[str]:
@@ -123,13 +188,17 @@ def alerts(
 
 def leaves(seen: Sequence[Seen], logged: Counter[Place]) -> Iterable[str]:
     """Every record of the logged topics has one leaf, and no leaf is without its record."""
-    records = {(s.topic, s.partition, s.offset) for s in seen}
+    records = {_place(one) for one in seen if not one.topic.startswith(OUTBOUND)}
     for place in records | logged.keys():
         count = logged[place]
         if place not in records:
             yield f"{_at(place)} has a leaf but there is no such record"
         elif count != 1:
             yield f"{_at(place)} has {count} leaves"
+
+
+def _place(one: Seen) -> Place:
+    return one.topic, one.partition, one.offset
 
 
 def _at(place: Place) -> str:

@@ -1,30 +1,50 @@
 """What stands in Kafka: every record of the topics that count, by its coordinates."""
 
 import asyncio
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from contracts import codec, topics
-from contracts.facts import Fact, decode
+from contracts.codec import Record
+from contracts.facts import SEALED_TYPE, Fact, decode
+from deploy.ledger import leaks
 from deploy.provision import Target
 from services.runtime import kafka
 
 _STALLED_AFTER = 15.0  # seconds without a record although the end is not reached
 
 
+OUTBOUND = f"{topics.PREFIX}out."
+"""Begins the topics in which institutions read."""
+
+
+@dataclass(frozen=True, slots=True)
+class SealedPart:
+    """A sealed part on its way to its recipient: the fact it names as its cause, and the SHA-256 of its value."""
+
+    fact_id: UUID | None
+    sha256: str
+
+
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A record's place and what the checks need of it: its digest (inbound) or its fact (facts topic)."""
+    """A record's place and what the checks need of it.
+
+    Its digest, its fact or sealed part (facts and ``out`` topics), and whether it shows the canary where nothing may.
+    """
 
     topic: str
     partition: int
     offset: int
     digest: bytes
-    ce_id: str
     fact: Fact | None = None
+    sealed: SealedPart | None = None
+    leaks: bool = False
 
 
 def login(target: Target) -> dict[str, Any]:
@@ -54,14 +74,17 @@ async def ends(consumer: AIOKafkaConsumer, names: Iterable[str]) -> dict[TopicPa
     return found
 
 
-async def read(target: Target) -> list[Seen]:
-    """Every record from each topic's beginning to its end now, in the order of each partition."""
-    names = counted(target)
+async def read(target: Target, canary: str | None = None) -> list[Seen]:
+    """Every record from each topic's beginning to its end now, in the order of each partition.
+
+    Those of ``counted`` and of every ``out`` topic that the cluster has, also of institutions that left.
+    """
     consumer = AIOKafkaConsumer(
         **login(target), auto_offset_reset="earliest", max_partition_fetch_bytes=kafka.FETCH_BYTES
     )
     await consumer.start()
     try:
+        names = [*counted(target), *(name for name in await consumer.topics() if name.startswith(OUTBOUND))]
         consumer._client.set_topics(names)
         last = await ends(consumer, names)
         open_ones = {place for place, end in last.items() if end}
@@ -70,7 +93,7 @@ async def read(target: Target) -> list[Seen]:
         while open_ones:
             batch = await asyncio.wait_for(_some(consumer), _STALLED_AFTER)
             for place, records in batch.items():
-                seen += [_seen(record) for record in records if record.offset < last[place]]
+                seen += [seen_of(kafka.record(raw), canary) for raw in records if raw.offset < last[place]]
                 if records[-1].offset + 1 >= last[place]:
                     open_ones.discard(place)
         return seen
@@ -85,15 +108,30 @@ async def _some(consumer: AIOKafkaConsumer) -> dict[TopicPartition, list[Any]]:
     return found
 
 
-def _seen(raw: Any) -> Seen:
-    record = kafka.record(raw)
-    fact = decode(record.headers, record.value) if record.topic == topics.FACTS else None
-    ce_id = next((value for name, value in record.headers if name == "ce_id" and value), b"")
+def seen_of(record: Record, canary: str | None) -> Seen:
+    """What the checks need of a record. Personal data may stand in inbound topics only, where it was sent."""
+    fact, sealed = None, None
+    if record.topic.startswith(OUTBOUND) and _header(record, "ce_type") == SEALED_TYPE:
+        sealed = SealedPart(_uuid(_header(record, "ce_causationid")), hashlib.sha256(record.value or b"").hexdigest())
+    elif record.topic.startswith(OUTBOUND) or record.topic == topics.FACTS:
+        fact = decode(record.headers, record.value)
     return Seen(
         topic=record.topic,
         partition=record.partition,
         offset=record.offset,
         digest=codec.digest(record),
-        ce_id=ce_id.decode("utf-8", "replace"),
         fact=fact if isinstance(fact, Fact) else None,
+        sealed=sealed,
+        leaks=canary is not None and topics.owner(record.topic) is None and leaks.shows(record, canary),
     )
+
+
+def _header(record: Record, name: str) -> str:
+    return next((value or b"" for key, value in record.headers if key == name), b"").decode("utf-8", "replace")
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None

@@ -5,6 +5,14 @@ from pathlib import Path
 
 import asyncpg
 
+from contracts.codec import Record
+
+
+def shows(record: Record, canary: str) -> bool:
+    """Whether the canary stands in a record's key, headers or value."""
+    headers = (part for name, value in record.headers for part in (name.encode("utf-8", "surrogateescape"), value))
+    return any(canary.encode() in part for part in (record.key, record.value, *headers) if part)
+
 
 def files(folders: Iterable[Path], canary: str) -> Iterable[str]:
     """Logs and mails that hold the canary."""

@@ -44,15 +44,10 @@ class Ledger:
     institutions: Mapping[str, Mapping[str, int]]
     problems: tuple[str, ...]
 
-    @property
-    def ok(self) -> bool:
-        """Whether everything fits."""
-        return not self.problems
-
 
 async def check(target: Target, canary: str | None = None) -> Ledger:
-    """The ledger of a system at rest (see ``quiet``). ``canary`` stood in sealed parts only and is looked for."""
-    seen = await kafka.read(target)
+    """The ledger of a system at rest (see ``quiet``). ``canary`` stood in inbound records only and is looked for."""
+    seen = await kafka.read(target, canary)
     async with reader(target, "referrals") as connection:
         stored = [_fact(row) for row in await connection.fetch(_SQL["facts"])]
         alerts = [StoredAlert(**row) for row in await connection.fetch(_SQL["alerts"])]
@@ -64,6 +59,9 @@ async def check(target: Target, canary: str | None = None) -> Ledger:
             *checks.one_outcome_each(seen, stored),
             *checks.versions(stored, current),
             *checks.published_facts(seen, stored),
+            *checks.told_parties(seen, stored),
+            *checks.sealed_parts(seen, stored),
+            *checks.canary_free(seen),
             *checks.alerts(seen, alerts, target.directory.by_code, mails),
             *checks.leaves(seen, logged),
             *await _recomputed(target, connection),
@@ -153,6 +151,8 @@ def _fact(row: asyncpg.Record) -> StoredFact:
         digest=row["digest"],
         referral=row["referral"],
         version=row["version"],
+        parties=frozenset(row["parties"]),
+        sealed_for=row["sealed_for"],
     )
 
 

@@ -20,15 +20,12 @@ select occurred_at, recipient, kind, urgency, actor, referral
  order by position desc
  limit $1;
 
--- outcomes_by_owner --
-select owner, outcome, count(*) as records
-  from referrals.fact
- group by 1, 2;
-
 -- facts --
-select f.fact_id, f.outcome, f.owner, p.topic, f.partition, f.record_offset, f.digest, f.referral, f.version
+select f.fact_id, f.outcome, f.owner, p.topic, f.partition, f.record_offset, f.digest, f.referral, f.version,
+       f.parties, s.recipient as sealed_for
   from referrals.fact as f
   join referrals.intake_position as p using (cluster, topic_id, partition)
+  left join referrals.sealed as s using (fact_id)
  order by f.position;
 
 -- versions --

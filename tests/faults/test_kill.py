@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 
 from contracts.directory import SEED, load
-from deploy.demo.institution import CANARY
 from deploy.demo.play import Play, playing
-from deploy.demo.stories import draw
+from deploy.demo.stories import CANARY, draw
 from deploy.embedded.ports import Ports
 from deploy.embedded.stack import SERVICES, Stack
 from deploy.ledger import ledger
