@@ -46,3 +46,50 @@ def test_others_are_repeated_by_the_first_line_of_their_template_only(capsys: py
     logs.configure("test")
     logging.getLogger("somebody.else").error("cannot send %s\nTraceback: Yuleisy", "Yuleisy")
     assert last(capsys)["message"] == "cannot send %s"
+
+
+def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, object]]:
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def test_a_storm_of_a_library_is_one_line_in_a_while(capsys: pytest.CaptureFixture[str]) -> None:
+    time = [1_000.0]
+    logs.configure("test", now=lambda: time[0])
+    library = logging.getLogger("somebody.else")
+    for attempt in range(500):
+        library.error("cannot connect to %s", attempt)
+    library.error("something else")
+    logging.getLogger("another").error("cannot connect to %s", 1)
+    assert [(line["logger"], line["message"]) for line in lines(capsys)] == [
+        ("somebody.else", "cannot connect to %s"),
+        ("somebody.else", "something else"),
+        ("another", "cannot connect to %s"),
+    ]
+    time[0] += logs.REPEATED_AFTER - 1
+    library.error("cannot connect to %s", 500)
+    assert lines(capsys) == []
+    time[0] += 1
+    library.error("cannot connect to %s", 501)
+    library.error("something else")
+    assert [line.get("suppressed") for line in lines(capsys)] == [500, None]
+    time[0] += logs.REPEATED_AFTER
+    library.error("cannot connect to %s", 502)
+    assert [line.get("suppressed") for line in lines(capsys)] == [None]
+
+
+def test_our_own_lines_are_all_written(capsys: pytest.CaptureFixture[str]) -> None:
+    own = logs.configure("test", now=lambda: 0.0)
+    for _ in range(5):
+        own.warning("waiting")
+        own.getChild("part").warning("waiting")
+    assert len(lines(capsys)) == 10
+
+
+def test_texts_that_never_repeat_are_not_remembered_for_ever(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure("test", now=lambda: 0.0)
+    library = logging.getLogger("somebody.else")
+    for number in range(1_001):
+        library.error(f"attempt {number}")
+    library.error("attempt 1000")
+    library.error("attempt 0")
+    assert [line["message"] for line in lines(capsys)[-2:]] == ["attempt 1000", "attempt 0"]
