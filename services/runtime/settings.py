@@ -1,14 +1,20 @@
 """A service's settings: environment variables with the prefix ``RUTA_``, secrets from files, checked at start."""
 
+import re
 import sys
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, TypeVar
 
-from pydantic import FilePath, StringConstraints, ValidationError, field_validator, model_validator
+from pydantic import Field, FilePath, StringConstraints, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from contracts.directory import SEED
+
+Port = Annotated[int, Field(ge=1, le=65_535)]
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+
+_BROKER = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):([0-9]{1,5})")
 
 
 class Settings(BaseSettings):
@@ -16,18 +22,18 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="RUTA_", frozen=True, hide_input_in_errors=True)
 
-    kafka_bootstrap: str
-    kafka_user: str
+    kafka_bootstrap: Name
+    kafka_user: Name
     kafka_password_file: FilePath
     kafka_ca_file: FilePath | None = None
-    database_host: str
-    database_port: int = 5432
-    database_name: str
-    database_user: str
+    database_host: Name
+    database_port: Port = 5432
+    database_name: Name
+    database_user: Name
     database_password_file: FilePath
     database_ca_file: FilePath | None = None
     http_host: str = "127.0.0.1"
-    http_port: int
+    http_port: Port
     directory_file: FilePath = SEED
     instance: Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,40}$")] = "0"
     """Tells processes of one service apart; each keeps its own over restarts (Kafka's static membership)."""
@@ -38,6 +44,26 @@ class Settings(BaseSettings):
         if not loopback(host):
             raise ValueError("HTTP has no login yet, so it listens on a loopback address only")
         return host
+
+    @field_validator("kafka_bootstrap")
+    @classmethod
+    def _brokers_with_ports(cls, bootstrap: str) -> str:
+        for entry in bootstrap.split(","):
+            found = _BROKER.fullmatch(entry)
+            if found is None or not 1 <= int(found[1]) <= 65_535:
+                raise ValueError("every broker needs its host and port, such as kafka-1.example:9092, with only commas")
+        return bootstrap
+
+    @field_validator("kafka_password_file", "database_password_file")
+    @classmethod
+    def _secret_in_file(cls, path: Path) -> Path:
+        try:
+            empty = not read_secret(path).strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise ValueError("the secret file cannot be read as UTF-8 text") from error
+        if empty:
+            raise ValueError("the secret file is empty")
+        return path
 
     @model_validator(mode="after")
     def _encrypted_beyond_loopback(self) -> "Settings":

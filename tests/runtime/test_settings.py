@@ -45,11 +45,41 @@ def test_proper_settings_are_taken(secret: Path) -> None:
         ({"database_host": "postgres.example"}, "RUTA_DATABASE_CA_FILE"),
         ({"http_port": "many"}, "integer"),
         ({"kafka_password_file": "/no/such/file"}, "not point to a file"),
+        ({"http_port": 0}, "greater than or equal to 1"),
+        ({"http_port": 65_536}, "less than or equal to 65535"),
+        ({"database_port": 0}, "greater than or equal to 1"),
+        ({"kafka_user": ""}, "kafka_user"),
+        ({"database_host": ""}, "database_host"),
+        ({"database_name": " "}, "database_name"),
+        ({"database_user": ""}, "database_user"),
+        ({"kafka_bootstrap": ""}, "kafka_bootstrap"),
+        ({"kafka_bootstrap": "127.0.0.1"}, "host and port"),
+        ({"kafka_bootstrap": "127.0.0.1:9092,localhost"}, "host and port"),
+        ({"kafka_bootstrap": "127.0.0.1:9092,"}, "host and port"),
+        ({"kafka_bootstrap": "127.0.0.1:70000"}, "host and port"),
+        ({"kafka_bootstrap": "127.0.0.1:9092, localhost:9092"}, "with only commas"),
+        ({"kafka_bootstrap": "::1"}, "host and port"),
     ],
 )
 def test_what_is_unsafe_or_wrong_is_refused(secret: Path, changes: dict[str, object], problem: str) -> None:
     with pytest.raises(ValidationError, match=problem):
         made(secret, **changes)
+
+
+@pytest.mark.parametrize("setting", ["kafka_password_file", "database_password_file"])
+@pytest.mark.parametrize(("content", "problem"), [(b"", "is empty"), (b" \n", "is empty"), (b"\xff", "as UTF-8 text")])
+def test_a_file_without_a_secret_is_refused(
+    secret: Path, tmp_path: Path, setting: str, content: bytes, problem: str
+) -> None:
+    file = tmp_path / "nothing"
+    file.write_bytes(content)
+    with pytest.raises(ValidationError, match=f"(?s){setting}.*{problem}"):
+        made(secret, **{setting: file})
+
+
+@pytest.mark.parametrize("brokers", ["localhost:9092,127.0.0.1:9093", "[::1]:9092"])
+def test_brokers_with_their_ports_are_taken(secret: Path, brokers: str) -> None:
+    assert made(secret, kafka_bootstrap=brokers).kafka_bootstrap == brokers
 
 
 @pytest.mark.parametrize("service", ["referrals", "notifications", "audit"])
