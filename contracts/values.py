@@ -1,6 +1,6 @@
 """The small words of the contracts: codes and bounded strings. Spanish texts for them: ``labels/es_CO.toml``."""
 
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Annotated
 from uuid import UUID
@@ -14,21 +14,13 @@ Divipola = Annotated[str, StringConstraints(pattern=r"^([0-9]{2}|[0-9]{5})$")]
 """DANE's code of a department (two digits) or a municipality (five); ``68001`` is Bucaramanga."""
 
 Reference = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:/-]{1,64}$")]
-"""An opaque identifier of an official, a unit or a norm: no spaces, so that no name or sentence fits in."""
+"""An opaque identifier of an official, a unit or a norm. Without spaces no sentence fits in, but a name written with
+dots or dashes does (``ana.perez``): the pattern cannot keep it out, institutions must choose ids that name nobody."""
 
 Moment = Annotated[datetime, AwareDatetime]
 Day = date
-ReferralId = UUID
-NeedId = UUID
 PersonRef = UUID
 """The issuing institution's random reference of a person; means nothing outside that institution."""
-
-
-def utc(moment: datetime) -> datetime:
-    """The same instant in UTC. Raises ValueError for a time without an offset."""
-    if moment.tzinfo is None:
-        raise ValueError("a moment needs its offset")
-    return moment.astimezone(UTC)
 
 
 class State(StrEnum):
