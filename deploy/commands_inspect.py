@@ -37,19 +37,20 @@ def timeline(referral: str) -> dict[str, Any]:
     except ValueError:
         raise StackError("A referral is named by its UUID, such as 0198c0de-0000-7000-8000-000000000000.") from None
     with httpx.Client(timeout=10) as client:
-        found = _get(client, f"{running['http']['referrals']}/v1/referrals/{id}", "the referral service")
+        url = f"{running['http']['referrals']}/v1/referrals/{id}"
+        found = _get(client, url, "the referral service", may_lack=True)
     if found is None:
         raise StackError(f"There is no referral {id}.")
     return dict(found)
 
 
-def _get(client: httpx.Client, url: str, who: str) -> Any:
-    """The answer as JSON, None for 404."""
+def _get(client: httpx.Client, url: str, who: str, *, may_lack: bool = False) -> Any:
+    """The answer as JSON; None for 404 where the thing ``may_lack``. Raises StackError for every other failure."""
     try:
         answer = client.get(url)
     except httpx.TransportError as error:
         raise StackError(f"{who} does not answer ({type(error).__name__}); is it running? See its log.") from error
-    if answer.status_code == 404:
+    if answer.status_code == 404 and may_lack:
         return None
     if answer.is_error:
         raise StackError(f"{who} answers {answer.status_code}; see its log.")
