@@ -99,7 +99,7 @@ def build(
 
     @app.get("/v1/inbox/{institution}")
     async def inbox(
-        institution: str,
+        institution: web.Code,
         after: Annotated[int | None, Query(ge=1)] = None,
         limit: Annotated[int, Query(ge=1, le=500)] = 50,
         unread: bool = False,
@@ -117,7 +117,7 @@ def build(
         )
 
     @app.post("/v1/inbox/{institution}/{alert}/read")
-    async def read(institution: str, alert: UUID) -> Opened:
+    async def read(institution: web.Code, alert: UUID) -> Opened:
         """Say that somebody of the institution has opened an alert. Saying it again changes nothing."""
         now = clock.now()
         async with pool.acquire() as connection, connection.transaction():

@@ -80,7 +80,7 @@ def build(pool: asyncpg.Pool, missing: web.Missing) -> FastAPI:
 
     @app.get("/v1/referrals")
     async def referrals(
-        institution: Annotated[str | None, Query(max_length=48)] = None,
+        institution: web.Code | None = None,
         state: State | None = None,
         need: UUID | None = None,
         after: Annotated[str | None, Query(max_length=120)] = None,
@@ -106,7 +106,7 @@ def build(pool: asyncpg.Pool, missing: web.Missing) -> FastAPI:
         return Timeline(**row, facts=[_fact(fact) for fact in facts])
 
     @app.get("/v1/outcomes/{owner}/{event}")
-    async def outcome(owner: str, event: UUID) -> OutcomeView:
+    async def outcome(owner: web.Code, event: UUID) -> OutcomeView:
         """What became of an institution's declaration; 404 while nothing of that id has arrived."""
         row = await pool.fetchrow(_SQL["outcome"], owner, event)
         if row is None:
