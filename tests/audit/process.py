@@ -15,12 +15,17 @@ from uuid import uuid4
 import httpx
 from aiokafka import AIOKafkaProducer
 from confluent_kafka.admin import (  # type: ignore[attr-defined]
+    AclBinding,
+    AclBindingFilter,
+    AclOperation,
+    AclPermissionType,
     AdminClient,
     NewTopic,
+    ResourcePatternType,
+    ResourceType,
 )
 
 from contracts import topics
-from deploy import provision_kafka
 from deploy.embedded.stack import Stack
 from deploy.embedded.state import CHECKOUT
 from services.audit import keys
@@ -114,17 +119,27 @@ class Topics:
     async def make(self, name: str | None = None, *, readable: bool = True) -> str:
         """Make a topic, by default a new one, by default one that the audit service may read."""
         name = name or topics.inbound(f"zz-{uuid4().hex[:8]}")
+        if not readable:
+            # The service's right covers every inbound topic; before the topic exists, so that nothing is read.
+            await self._done(self.client.create_acls([_denial(name)]))
         config = {"message.timestamp.type": "LogAppendTime", "max.message.bytes": str(RECORD_BYTES)}
         await self._done(self.client.create_topics([NewTopic(name, 1, 1, config=config)]))
         self.made.add(name)
-        if readable:
-            await self.allow(name)
         return name
 
     async def allow(self, name: str) -> None:
-        """Let the audit service read a topic."""
-        binding = provision_kafka._to_binding(provision_kafka.Acl(topics.AUDIT, "read", "topic", name))
-        await self._done(self.client.create_acls([binding]))
+        """Let the audit service read a topic that it was not allowed to."""
+        denial = _denial(name)
+        await self._done(
+            self.client.delete_acls(
+                [
+                    AclBindingFilter(
+                        denial.restype, name, denial.resource_pattern_type, denial.principal, "*",
+                        denial.operation, denial.permission_type,
+                    )
+                ]
+            )
+        )  # fmt: skip
 
     async def remove(self, name: str) -> None:
         """Delete a topic and wait until it is gone."""
@@ -140,6 +155,13 @@ class Topics:
     async def _done(self, futures: dict[Any, Any]) -> None:
         for future in futures.values():
             await asyncio.to_thread(future.result, 15)
+
+
+def _denial(topic: str) -> AclBinding:
+    return AclBinding(
+        ResourceType.TOPIC, topic, ResourcePatternType.LITERAL, f"User:{topics.AUDIT}", "*",
+        AclOperation.READ, AclPermissionType.DENY,
+    )  # fmt: skip
 
 
 async def send(stack: Stack, topic: str, records: Sequence[tuple[bytes | None, Any, bytes | None]]) -> None:

@@ -21,7 +21,7 @@ async def nothing_missing() -> list[str]:
 async def client(log: Log) -> AsyncIterator[httpx.AsyncClient]:
     pool = _OneConnection(log)
     app = api.build(pool, ORIGIN, log.signer.verifier.vkey, nothing_missing)
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://log.example") as made:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as made:
         yield made
 
 
