@@ -39,9 +39,10 @@ async def show(stack: Stack) -> None:
 async def _every(stack: Stack, seconds: float, use: Callable[[Mapping[str, Any], Sequence[Any]], None]) -> None:
     counts: Mapping[str, Any] = {}
     latest: Sequence[Any] = ()
+    target = stack.target  # once: it reads the directory file, which somebody may be editing
     while True:
         try:
-            async with asyncio.timeout(5), reader(stack.target, "referrals") as connection:
+            async with asyncio.timeout(5), reader(target, "referrals") as connection:
                 counts = await connection.fetchrow(_SQL["counts"]) or {}
                 latest = await connection.fetch(_SQL["latest_alerts"], _LATEST)
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):

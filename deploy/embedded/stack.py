@@ -74,7 +74,7 @@ class Stack:
         report: Report = lambda subject, message: None,
         extra_environment: Mapping[str, str] | None = None,
     ) -> None:
-        """`extra_environment` reaches every service: failpoints, a clock scale."""
+        """`extra_environment` reaches every service, above its own settings."""
         self.ports = ports
         self._root = root
         self._directory_file = directory_file
