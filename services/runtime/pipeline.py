@@ -1,0 +1,98 @@
+"""What a service is made of that takes records, works in one transaction and publishes what it wrote."""
+
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+import asyncpg
+from fastapi import FastAPI
+
+from services.runtime import database, kafka, web
+from services.runtime.intake import Intake, Work
+from services.runtime.process import Job, closing
+from services.runtime.progress import ConsumerProgress, DatabasePulse
+from services.runtime.relay import Message, Relay
+from services.runtime.settings import Settings
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """The parts of one process. Nothing is read before ``reading`` is entered."""
+
+    intake: Intake
+    relay: Relay
+    pool: asyncpg.Pool
+    missing: web.Missing
+    """What does not move; for readiness."""
+    jobs: Sequence[Job]
+    """To be run side by side as long as the service lives."""
+    reading: Callable[[], AbstractAsyncContextManager[None]]
+
+
+@asynccontextmanager
+async def pipeline(
+    settings: Settings,
+    work: Work,
+    *,
+    name: str,
+    group: str,
+    wanted: Callable[[str], bool],
+    topics: Sequence[str] = (),
+    pattern: str | None = None,
+    outbox: Mapping[str, str],
+    channel: str,
+    messages: Callable[[asyncpg.Record], Iterable[Message]],
+) -> AsyncIterator[Pipeline]:
+    """Open it: ``work`` per batch of ``topics`` or ``pattern``, then ``messages`` of each row of ``outbox``.
+
+    ``wanted`` says which topics the group must read, ``outbox`` holds the relay's statements, ``channel`` is where
+    the database tells of new rows.
+    """
+    async with AsyncExitStack() as stack:
+        intake_connection = await database.connect(settings, application=f"{name} intake")
+        await stack.enter_async_context(closing(intake_connection))
+        relay_connection = await database.connect(settings, application=f"{name} relay")
+        await stack.enter_async_context(closing(relay_connection))
+        pool = await database.pool(settings, application=f"{name} api")
+        await stack.enter_async_context(closing(pool))
+        producer = kafka.producer(settings)
+        await producer.start()
+        await stack.enter_async_context(closing(producer, "stop"))
+
+        relay = Relay(relay_connection, producer, outbox, messages, channel)
+        intake = Intake(settings, intake_connection, work, wanted, after_commit=relay.wake.set)
+        broker = kafka.broker(settings)
+        intake.consumer = kafka.subscribe(
+            broker,
+            intake.handle,
+            group=group,
+            listener=intake.listener(),
+            names=topics,
+            pattern=pattern,
+            instance=settings.instance,
+        )
+        progress, pulse = ConsumerProgress(), DatabasePulse(pool)
+
+        async def missing() -> list[str]:
+            return [
+                *pulse.missing(),
+                *intake.missing(),
+                *progress.missing(intake.consumer.consumer, intake.busy_since),
+                *relay.missing(),
+            ]
+
+        @asynccontextmanager
+        async def reading() -> AsyncIterator[None]:
+            await broker.start()
+            async with closing(broker, "stop"):
+                try:
+                    yield
+                finally:
+                    intake.ended.set()
+
+        yield Pipeline(intake, relay, pool, missing, (intake.run, relay.run, pulse.run), reading)
+
+
+def http(app: FastAPI, settings: Settings) -> Job:
+    """Serving ``app`` as a job."""
+    return lambda: web.serve(app, settings.http_host, settings.http_port)
