@@ -1,0 +1,78 @@
+// RFC 6962 proofs with the browser's own SHA-256, so that a reader need not believe the server that sent the page.
+// Hashes are Uint8Array of 32 bytes. Indexes and sizes are BigInt: numbers lose bits beyond 2^53, shifts beyond 2^31.
+
+/** SHA-256(0x00 ‖ entry), section 2.1. */
+export const leafHash = (entry) => sha256([0], entry);
+
+/** SHA-256(0x01 ‖ left ‖ right), section 2.1. */
+export const nodeHash = (left, right) => sha256([1], left, right);
+
+/**
+ * Climb from a leaf hash to the root along its audit path (RFC 9162, section 2.1.3.2). Returns every step:
+ * {sibling, onTheLeft, result}; the last result is the root. Throws RangeError where path, index and size do not fit.
+ */
+export async function climb(leaf, index, size, path) {
+  if (index < 0n || index >= size) throw new RangeError("the leaf is not in the tree");
+  const inner = bitLength(index ^ (size - 1n));
+  if (path.length !== inner + bitCount(index >> BigInt(inner))) throw new RangeError("the path has another length");
+  const steps = [];
+  let result = leaf;
+  for (const [level, sibling] of path.entries()) {
+    const onTheLeft = level >= inner || ((index >> BigInt(level)) & 1n) === 1n;
+    result = onTheLeft ? await nodeHash(sibling, result) : await nodeHash(result, sibling);
+    steps.push({ sibling, onTheLeft, result });
+  }
+  return steps;
+}
+
+/** Whether the leaf hash stands at `index` of the tree of `size` leaves with this root. */
+export async function included(leaf, index, size, path, root) {
+  try {
+    const steps = await climb(leaf, index, size, path);
+    return equal(steps.length ? steps[steps.length - 1].result : leaf, root);
+  } catch (error) {
+    if (error instanceof RangeError) return false;
+    throw error;
+  }
+}
+
+/** Whether the tree of `newSize` leaves begins with that of `oldSize` (RFC 9162, section 2.1.4.2). */
+export async function consistent(oldSize, newSize, oldRoot, newRoot, path) {
+  if (oldSize <= 0n || oldSize > newSize) return false;
+  if (oldSize === newSize) return path.length === 0 && equal(oldRoot, newRoot);
+  if (path.length === 0) return false;
+  // A power of two is a whole subtree: the old root itself is where the path begins.
+  const [first, ...rest] = (oldSize & (oldSize - 1n)) === 0n ? [oldRoot, ...path] : path;
+  let left = oldSize - 1n;
+  let last = newSize - 1n;
+  while (left & 1n) [left, last] = [left >> 1n, last >> 1n];
+  let ofOld = first;
+  let ofNew = first;
+  for (const sibling of rest) {
+    if (last === 0n) return false;
+    if (left & 1n || left === last) {
+      ofOld = await nodeHash(sibling, ofOld);
+      ofNew = await nodeHash(sibling, ofNew);
+      while (left && !(left & 1n)) [left, last] = [left >> 1n, last >> 1n];
+    } else {
+      ofNew = await nodeHash(ofNew, sibling);
+    }
+    [left, last] = [left >> 1n, last >> 1n];
+  }
+  return equal(ofOld, oldRoot) && equal(ofNew, newRoot) && last === 0n;
+}
+
+/** The bytes of a base64 text. */
+export const bytes = (base64) => Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
+
+/** The base64 text of bytes. */
+export const base64 = (content) => btoa(String.fromCharCode(...content));
+
+async function sha256(...parts) {
+  return new Uint8Array(await crypto.subtle.digest("SHA-256", await new Blob(parts.map(asBytes)).arrayBuffer()));
+}
+
+const asBytes = (part) => (part instanceof Uint8Array ? part : Uint8Array.from(part));
+const equal = (one, other) => one.length === other.length && one.every((byte, place) => byte === other[place]);
+const bitLength = (number) => (number === 0n ? 0 : number.toString(2).length);
+const bitCount = (number) => number.toString(2).replaceAll("0", "").length;
