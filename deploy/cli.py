@@ -22,6 +22,7 @@ app.add_typer(quarantine, name="quarantine")
 audit = typer.Typer(help="The verifiable log.", no_args_is_help=True)
 app.add_typer(audit, name="audit")
 
+Workers = Annotated[int, typer.Option(min=1, max=16, help="Processes that divide the institutions' topics.")]
 Code = Annotated[str, typer.Argument(help="Its code in the directory, such as personeria-giron.")]
 
 
@@ -29,11 +30,12 @@ Code = Annotated[str, typer.Argument(help="Its code in the directory, such as pe
 def up(
     base_port: Annotated[int, typer.Option(help="Listeners take ports from this one on.")] = 19000,
     demo: Annotated[bool, typer.Option(help="Let the institutions of the directory publish.")] = True,
+    workers: Workers = 1,
 ) -> None:
     """Start everything on this machine and keep it running until Ctrl-C."""
     from deploy.commands_up import run
 
-    run(base_port, demo)
+    run(base_port, demo, workers)
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
@@ -73,11 +75,12 @@ def demo(
     referrals: Annotated[int, typer.Option(min=1, max=20_000, help="How many referrals to play.")] = 50,
     seed: Annotated[int | None, typer.Option(help="Draws the stories; printed, so that a run can be repeated.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    workers: Workers = 1,
 ) -> None:
     """Play realistic flows on a throwaway system and check everything against everything."""
     from deploy.commands_demo import run
 
-    sys.exit(run(referrals, seed, as_json=json))
+    sys.exit(run(referrals, seed, as_json=json, workers=workers))
 
 
 @app.command()
@@ -92,11 +95,12 @@ def bench(
     seed: Annotated[int | None, typer.Option(help="Draws the flows; printed, so that a run can be repeated.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     keep: Annotated[Path | None, typer.Option(help="Folder for the raw results.")] = None,
+    workers: Workers = 1,
 ) -> None:
     """Measure speed as ratios within one run, on throwaway systems."""
     from deploy.commands_bench import run
 
-    sys.exit(run(parts or (), events, naive_events, seed, as_json=json, keep=keep))
+    sys.exit(run(parts or (), events, naive_events, seed, as_json=json, keep=keep, workers=workers))
 
 
 @app.command()

@@ -20,7 +20,7 @@ from contracts.directory import load as read_directory
 from deploy.bench import load, parts, processes, report
 from deploy.embedded.errors import StackError
 from deploy.embedded.ports import Ports
-from deploy.embedded.stack import SERVICES, Stack
+from deploy.embedded.stack import Stack
 from deploy.embedded.state import default_root, make_folder, write_private
 
 PARTS = ("naive", "ruta", "ceiling", "latency", "restarts", "replay", "rebuild")
@@ -30,7 +30,13 @@ _SPARE_EVENTS = 40
 
 
 def run(
-    wanted: Collection[str], events: int, naive_events: int, seed: int | None, as_json: bool, keep: Path | None
+    wanted: Collection[str],
+    events: int,
+    naive_events: int,
+    seed: int | None,
+    as_json: bool,
+    keep: Path | None,
+    workers: int,
 ) -> int:
     """Measure the wanted parts (all, if none is named) and print them; raw results go to a file in ``keep``."""
     # Clients that lose a killed broker say so again and again; what matters is told here.
@@ -39,7 +45,7 @@ def run(
     if unknown:
         raise StackError(f"There is no part {min(unknown)} of the benchmark: the parts are {', '.join(PARTS)}.")
     drawn = seed if seed is not None else randbelow(2**31)
-    result, raw = asyncio.run(measure(set(wanted) or set(PARTS), events, naive_events, drawn))
+    result, raw = asyncio.run(measure(set(wanted) or set(PARTS), events, naive_events, drawn, workers))
     kept = _keep(keep or default_root() / "bench", result, raw)
     say(f"raw results: {kept}")
     print(json.dumps(result) if as_json else report.table(result))
@@ -47,13 +53,19 @@ def run(
 
 
 async def measure(
-    wanted: Collection[str], events: int, naive_events: int, seed: int, latency_events: int = 1_000
+    wanted: Collection[str],
+    events: int,
+    naive_events: int,
+    seed: int,
+    workers: int = 1,
+    latency_events: int = 1_000,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """The figures of the wanted parts by name, and the raw numbers behind them."""
     directory = read_directory(SEED)
     say(f"{events} events, seed {seed}: making the rows")
     rows, warm = load.make(directory, events, seed), load.make(directory, parts.WARM_UP, seed + 1)
-    result: dict[str, Any] = {"seed": seed, "events": rows.events, "referrals": rows.referrals, **_machine()}
+    result: dict[str, Any] = {"seed": seed, "events": rows.events, "referrals": rows.referrals, "workers": workers}
+    result |= _machine()
     raw: dict[str, Any] = {}
     if "naive" in wanted:
         few = rows.part(naive_events)
@@ -61,7 +73,7 @@ async def measure(
         async with _stack() as stack:
             result |= await parts.run_naive(stack, few, warm)
     if set(wanted) - {"naive"}:
-        async with _stack() as stack:
+        async with _stack(workers) as stack:
             await _measure_ruta(stack, directory, wanted, rows, warm, latency_events, result, raw)
     return report.with_ratios(result), raw
 
@@ -76,8 +88,8 @@ async def _measure_ruta(
     result: dict[str, Any],
     raw: dict[str, Any],
 ) -> None:
-    await stack.start(*SERVICES)
-    for name in SERVICES:
+    await stack.start(*stack.services)
+    for name in stack.services:
         await stack.wait_ready(name, 60)
     before = processes.rss_mib(stack)
     with parts.mails_waiting(stack):
@@ -117,11 +129,12 @@ async def _latencies(
 
 
 @asynccontextmanager
-async def _stack() -> AsyncIterator[Stack]:
+async def _stack(workers: int = 1) -> AsyncIterator[Stack]:
     folder = Path(tempfile.mkdtemp(prefix="ruta-bench-"))
     folder.chmod(0o711)  # PostgreSQL's own account must pass through when we are root
     try:
-        async with Stack(folder / "state", Ports.free(), report=lambda what, how: say(f"{what}: {how}")) as stack:
+        ports = Ports.free(workers)
+        async with Stack(folder / "state", ports, report=lambda what, how: say(f"{what}: {how}")) as stack:
             yield stack
     finally:
         shutil.rmtree(folder, ignore_errors=True)

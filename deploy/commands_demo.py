@@ -17,13 +17,13 @@ from deploy.demo.play import playing
 from deploy.demo.stories import CANARY, Story, draw
 from deploy.embedded.errors import StackError
 from deploy.embedded.ports import Ports
-from deploy.embedded.stack import SERVICES, Stack
+from deploy.embedded.stack import Stack
 from deploy.ledger import ledger
 
 _PER_REFERRAL = 0.5  # seconds allowed for one referral, beside a fixed minute
 
 
-def run(referrals: int, seed: int | None, as_json: bool) -> int:
+def run(referrals: int, seed: int | None, as_json: bool, workers: int) -> int:
     """Play and check; returns 0 only if the ledger holds. Progress goes to standard error."""
     # Its many clients report every attempt to connect; what matters is told here.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
@@ -31,17 +31,18 @@ def run(referrals: int, seed: int | None, as_json: bool) -> int:
     folder = Path(tempfile.mkdtemp(prefix="ruta-demo-"))
     folder.chmod(0o711)  # PostgreSQL's own account must pass through when we are root
     try:
-        return asyncio.run(_run(folder, referrals, drawn, as_json))
+        return asyncio.run(_run(folder, referrals, drawn, as_json, workers))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-async def _run(folder: Path, referrals: int, seed: int, as_json: bool) -> int:
+async def _run(folder: Path, referrals: int, seed: int, as_json: bool, workers: int) -> int:
     stories = draw(load(SEED), referrals, seed, datetime.now(UTC).date())
     _say(f"{referrals} referrals, seed {seed}")
-    async with Stack(folder / "state", Ports.free(), report=lambda what, how: _say(f"{what}: {how}")) as stack:
-        await stack.start(*SERVICES)
-        for name in SERVICES:
+    ports = Ports.free(workers)
+    async with Stack(folder / "state", ports, report=lambda what, how: _say(f"{what}: {how}")) as stack:
+        await stack.start(*stack.services)
+        for name in stack.services:
             await stack.wait_ready(name, 60)
             _say(f"{name}: ready")
         began = time.monotonic()

@@ -9,17 +9,17 @@ import time
 from deploy.demo import endless
 from deploy.embedded.errors import StackError
 from deploy.embedded.ports import Ports
-from deploy.embedded.stack import SERVICES, Stack
+from deploy.embedded.stack import Stack
 from deploy.embedded.state import default_root
 from deploy.screen import show
 
 
-def run(base_port: int, demo: bool) -> None:
+def run(base_port: int, demo: bool, workers: int) -> None:
     """Run until Ctrl-C, SIGTERM or the end of the terminal; then stop everything. Raises StackError."""
     # The clients of the demonstration report every attempt to reconnect; the screen says what is down.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     try:
-        asyncio.run(_run(Ports.based_on(base_port), demo))
+        asyncio.run(_run(Ports.based_on(base_port, workers), demo))
     except (asyncio.CancelledError, KeyboardInterrupt):
         print("stopped", flush=True)
 
@@ -36,8 +36,8 @@ async def _run(ports: Ports, demo: bool) -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, this.cancel)
     async with Stack(default_root(), ports, report=report) as stack:
-        await stack.start(*SERVICES)
-        for name in SERVICES:
+        await stack.start(*stack.services)
+        for name in stack.services:
             try:
                 await stack.wait_ready(name)
                 report(name, stack.addresses.http[name])

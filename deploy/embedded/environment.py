@@ -20,7 +20,9 @@ def inherited() -> dict[str, str]:
 def service_environment(
     name: str, *, state: State, ports: Ports, addresses: "Addresses", directory_file: Path
 ) -> dict[str, str]:
-    """What one service has to know. Secrets are named by file, never put into the environment."""
+    """What one service process has to know. Secrets are named by file, never put into the environment."""
+    process = name
+    name, _, number = process.partition("-")
     values = {
         "RUTA_KAFKA_BOOTSTRAP": addresses.kafka,
         "RUTA_KAFKA_USER": f"ruta-{name}",
@@ -31,7 +33,8 @@ def service_environment(
         "RUTA_DATABASE_USER": f"{name}_app",
         "RUTA_DATABASE_PASSWORD_FILE": str(state.secret_file(f"database/{name}_app")),
         "RUTA_HTTP_HOST": "127.0.0.1",
-        "RUTA_HTTP_PORT": str(getattr(ports, name)),
+        "RUTA_HTTP_PORT": str(ports.http[process]),
+        "RUTA_INSTANCE": number or "1",
         "RUTA_DIRECTORY_FILE": str(directory_file),
     }
     if name == "notifications":

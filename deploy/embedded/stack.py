@@ -1,7 +1,7 @@
 """The whole system on one machine: what `up`, the demonstration and the tests start.
 
-    async with Stack(state_root, Ports.free()) as stack:
-        await stack.start("referrals")
+    async with Stack(state_root, Ports.free(workers=2)) as stack:
+        await stack.start(*stack.services)
         await stack.wait_ready("referrals")
 
 Inside, Kafka, PostgreSQL and the mail sink answer, and topics, users, rights, roles and tables are there.
@@ -33,6 +33,7 @@ from deploy.embedded.supervisor import Command, Status, Supervisor, spawn
 from deploy.provision_database import DATABASE
 
 SERVICES = ("referrals", "notifications", "audit")
+"""The services, one process each; a stack with several workers has more processes, see `Stack.services`."""
 _INFRASTRUCTURE = ("mail", "kafka", "postgres")
 _ANSWER_WITHIN = 60.0  # seconds for Kafka and PostgreSQL to answer; both take about two
 _STOP_SERVICES_WITHIN = 4.0
@@ -96,8 +97,13 @@ class Stack:
             database_name=DATABASE,
             smtp_host="127.0.0.1",
             smtp_port=self.ports.smtp,
-            http={name: f"http://127.0.0.1:{getattr(self.ports, name)}" for name in SERVICES},
+            http={name: f"http://127.0.0.1:{port}" for name, port in self.ports.http.items()},
         )
+
+    @property
+    def services(self) -> tuple[str, ...]:
+        """The names of all service processes: the three services, and the referral service's further workers."""
+        return tuple(self.ports.http)
 
     @property
     def target(self) -> provision.Target:
@@ -133,7 +139,7 @@ class Stack:
         await self._closing.aclose()
 
     async def start(self, *names: str) -> None:
-        """Start services by name; returns at once, see `wait_ready`."""
+        """Start service processes by name; returns at once, see `wait_ready`."""
         for name in names:
             self.supervisor.start(self._service(name))
 
@@ -180,7 +186,7 @@ class Stack:
         url = f"{self.addresses.http[name]}/readyz"
         return Command(
             name=name,
-            arguments=(sys.executable, "-m", f"services.{name}"),
+            arguments=(sys.executable, "-m", f"services.{name.partition('-')[0]}"),
             environment=self.environment(name),
             directory=CHECKOUT,
             probe=lambda: http_ready(url),

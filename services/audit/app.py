@@ -34,7 +34,7 @@ async def service(settings: Settings) -> AsyncIterator[list[Job]]:
         await records.start()
         await stack.enter_async_context(closing(records, "stop"))
 
-        streams = Streams(records, lambda: kafka.topic_ids(settings))
+        streams = Streams(records, kafka.Admin(settings).cluster)
         sequencer = Sequencer(writer, reader, keys_connection, signer, streams, settings.audit_seen_file)
         progress, pulse = ConsumerProgress(), DatabasePulse(pool)
 

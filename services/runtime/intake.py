@@ -7,6 +7,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +18,6 @@ from aiokafka.errors import IllegalStateError, KafkaError
 from contracts.codec import Located, Record
 from services.runtime import kafka
 from services.runtime.positions import Place, Positions, Replaced
-from services.runtime.settings import Settings
 
 log = logging.getLogger("ruta.intake")
 
@@ -28,6 +28,9 @@ UNSTORABLE = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, asyn
 """The database refuses something in the batch itself; halving finds the record."""
 
 ATTEMPTS = 5
+
+HANDED_OVER_WITHIN = 5.0
+"""Seconds that a batch under way may hold up the other members of the group."""
 
 LISTED_EVERY = 3.0
 """Seconds between two looks at the topics there are."""
@@ -46,13 +49,16 @@ the database refused to store: quarantine it without storing anything of its con
 class Intake:
     """Takes batches of one consumer in order. ``connection`` is used by nobody else.
 
-    ``wanted`` says which topics this service reads, of those that the cluster has.
+    ``wanted`` says which topics the processes of ``group`` read, of those that the cluster has; each is read by one
+    of them, and ``instance`` tells them apart.
     """
 
-    settings: Settings
+    admin: kafka.Admin
     connection: asyncpg.Connection
     work: Work
     wanted: Callable[[str], bool]
+    group: str
+    instance: str
     after_commit: Callable[[], None] = lambda: None
     consumer: Any = None
     cluster: kafka.Cluster | None = None
@@ -96,7 +102,7 @@ class Intake:
 
     async def learn(self) -> kafka.Cluster:
         """Ask for the topics anew."""
-        self.cluster = await kafka.topic_ids(self.settings)
+        self.cluster = await self.admin.cluster()
         return self.cluster
 
     async def _know(self, names: Iterable[str]) -> kafka.Cluster:
@@ -119,11 +125,14 @@ class Intake:
             await asyncio.sleep(LISTED_EVERY)
             try:
                 cluster = await self.learn()
+                others = await self.admin.read_by_others(self.group, self.instance)
             except Exception as error:
                 log.info("topics not listed", extra={"reason": type(error).__name__})
                 continue
+            if others is None:
+                continue
             consumer = self.consumer.consumer
-            read = {partition.topic for partition in consumer.assignment()}
+            read = {partition.topic for partition in consumer.assignment()} | others
             now = frozenset(topic for topic in cluster.topic_ids if self.wanted(topic) and topic not in read)
             self.unread = now & before
             if self.unread:
@@ -223,8 +232,12 @@ class _SeekToStored(ConsumerRebalanceListener):  # type: ignore[misc]
         self.intake = intake
 
     async def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:
-        """Positions are in the database; until the next assignment is placed nothing is taken."""
+        """Until the next assignment is placed nothing is taken, and what is under way is finished first: whoever gets
+        these topics then begins behind it. If that takes too long, the stored positions decide who was first."""
         self.intake._placed.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(HANDED_OVER_WITHIN), self.intake._using:
+                pass
 
     async def on_partitions_assigned(self, assigned: Sequence[TopicPartition]) -> None:
         try:

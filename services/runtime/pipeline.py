@@ -60,7 +60,15 @@ async def pipeline(
         await stack.enter_async_context(closing(producer, "stop"))
 
         relay = Relay(relay_connection, producer, outbox, messages, channel)
-        intake = Intake(settings, intake_connection, work, wanted, after_commit=relay.wake.set)
+        intake = Intake(
+            kafka.Admin(settings),
+            intake_connection,
+            work,
+            wanted,
+            group,
+            settings.instance,
+            after_commit=relay.wake.set,
+        )
         broker = kafka.broker(settings)
         intake.consumer = kafka.subscribe(
             broker,

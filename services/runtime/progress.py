@@ -21,10 +21,12 @@ class ConsumerProgress:
     def missing(self, consumer: Any, busy_since: float | None) -> list[str]:
         """What stands still, in short phrases; empty when all is well."""
         now = time.monotonic()
-        if consumer is None or not consumer.assignment():
+        if consumer is None or not _assigned(consumer):
             return ["partitions are not assigned yet"]
         if busy_since is not None and now - busy_since > STALL_SECONDS:
             return ["a batch has been waiting for the database"]
+        if not consumer.assignment():
+            return []  # more workers than topics: this one waits for its turn
         lag, total, polled = 0, 0, 0
         for partition in consumer.assignment():
             state = consumer._subscription.subscription.assignment.state_value(partition)
@@ -41,6 +43,11 @@ class ConsumerProgress:
         elif self.waiting_since is not None and now - self.waiting_since > STALL_SECONDS:
             return ["records wait and none is taken"]
         return []
+
+
+def _assigned(consumer: Any) -> bool:
+    subscription = consumer._subscription.subscription
+    return subscription is not None and subscription.assignment is not None
 
 
 @dataclass

@@ -24,6 +24,10 @@ POLL_SECONDS = 1.0
 
 STALL_SECONDS = 10.0
 
+FENCED_AFTER = ACKNOWLEDGED_WITHIN + STALL_SECONDS
+"""Seconds without a move after which a standby ends the holder's session: a holder that lives would have ended itself
+by then, so this one is frozen, and its session would keep the lock for ever."""
+
 
 class Message(NamedTuple):
     """A record to send."""
@@ -43,7 +47,8 @@ class Relay:
     """Sends what the statement ``read`` finds behind the cursor. ``connection`` is used by nobody else.
 
     ``sql`` holds the statements ``relay_lock`` (session lock, true when held), ``relay_cursor``,
-    ``relay_read`` (rows after $1, at most $2, each with ``position``) and ``relay_advance`` (from $1 to $2).
+    ``relay_read`` (rows after $1, at most $2, each with ``position``), ``relay_advance`` (from $1 to $2) and
+    ``relay_fence`` (ends the session that holds the lock).
     """
 
     connection: asyncpg.Connection
@@ -82,8 +87,11 @@ class Relay:
         moved = before != await self.connection.fetchval(self.sql["relay_cursor"])
         if moved or not await self.connection.fetch(self.sql["relay_read"], before, 1):
             self.behind_since = None
-        else:
-            self.behind_since = self.behind_since or time.monotonic()
+            return
+        self.behind_since = self.behind_since or time.monotonic()
+        if time.monotonic() - self.behind_since > FENCED_AFTER:
+            log.error("the relay's holder is frozen, its session is ended")
+            await self.connection.execute(self.sql["relay_fence"])
 
     def missing(self) -> list[str]:
         """What the relay waits for; a standby beside a relay that moves waits for nothing."""

@@ -35,7 +35,7 @@ class Settings(BaseSettings):
     http_host: str = "127.0.0.1"
     http_port: Port
     directory_file: FilePath = SEED
-    instance: Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,40}$")] = "0"
+    instance: Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,40}$")] = "1"
     """Tells processes of one service apart; each keeps its own over restarts (Kafka's static membership)."""
 
     @field_validator("http_host")

@@ -16,6 +16,13 @@ pytestmark = pytest.mark.anyio
 def test_the_default_base() -> None:
     ports = Ports.based_on()
     assert (ports.referrals, ports.kafka) == (19001, 19092)
+    assert ports.http == {"referrals": 19001, "notifications": 19002, "audit": 19003}
+
+
+def test_every_worker_has_a_port_of_its_own() -> None:
+    http = Ports.based_on(workers=3).http
+    assert list(http) == ["referrals", "referrals-2", "referrals-3", "notifications", "audit"]
+    assert len(set(http.values())) == len(http)
 
 
 @pytest.mark.parametrize("base", [0, 1023, 65500])

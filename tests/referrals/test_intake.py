@@ -17,9 +17,8 @@ from services.referrals import store
 from services.referrals.fold import Decided
 from services.referrals.refold import refold
 from services.runtime.intake import Gap, Intake
-from services.runtime.kafka import Cluster
+from services.runtime.kafka import Admin, Cluster
 from services.runtime.positions import Replaced
-from services.runtime.settings import Settings
 from tests.referrals.test_fold import PATH, by, path
 from tests.support import builders as make
 from tests.support.database import connect, own_schema
@@ -62,8 +61,10 @@ class NoConsumer:
 async def intake(connection: asyncpg.Connection, cluster: str, records: Sequence[Record], prefix: str = "id") -> Intake:
     """An intake that is placed at the beginning, or where it was, of these records' topics."""
     ids = {record.topic: f"{prefix}-{record.topic}" for record in records}
-    unused = cast(Settings, None)  # asked for topics only, and these are known
-    taking = Intake(unused, connection, work, ids.__contains__, consumer=NoConsumer(), cluster=Cluster(cluster, ids))
+    unused = cast(Admin, None)  # asked for topics only, and these are known
+    taking = Intake(
+        unused, connection, work, ids.__contains__, "group", "1", consumer=NoConsumer(), cluster=Cluster(cluster, ids)
+    )
     await taking.positions.begin(connection, cluster, {(topic, topic_id, 0): 0 for topic, topic_id in ids.items()})
     return taking
 

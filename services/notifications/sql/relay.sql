@@ -1,6 +1,14 @@
 -- relay_lock --
 select pg_try_advisory_lock(7205759403792793858);
 
+-- relay_fence --
+-- Ends the session that holds the lock; a role may end its own sessions.
+select pg_terminate_backend(pid)
+  from pg_locks
+ where locktype = 'advisory' and granted and objsubid = 1
+   and database = (select oid from pg_database where datname = current_database())
+   and classid = (7205759403792793858 >> 32)::oid and objid = (7205759403792793858 & 4294967295)::oid;
+
 -- relay_cursor --
 select position from relay_cursor;
 

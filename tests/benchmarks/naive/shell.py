@@ -78,7 +78,7 @@ class Shell:
         stop = asyncio.Event()
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
         self.pool = await database.pool(self.settings)
-        self.cluster = await kafka.topic_ids(self.settings)
+        self.cluster = await kafka.Admin(self.settings).cluster()
         await self.broker.start()
         await stop.wait()
         with contextlib.suppress(TimeoutError):
