@@ -17,6 +17,12 @@ def inherited() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(CHECKOUT), "PYTHONUNBUFFERED": "1"}
 
 
+def page_environment(state: State, addresses: "Addresses") -> dict[str, str]:
+    """What pages have to know: where htmx is, and where the pages of the others are."""
+    pages = {f"RUTA_{name.upper()}_URL": url for name, url in addresses.http.items()}
+    return {"RUTA_WEB_ASSETS": str(state.web), **pages}
+
+
 def service_environment(
     name: str, *, state: State, ports: Ports, addresses: "Addresses", directory_file: Path
 ) -> dict[str, str]:
@@ -36,6 +42,7 @@ def service_environment(
         "RUTA_HTTP_PORT": str(ports.http[process]),
         "RUTA_INSTANCE": number or "1",
         "RUTA_DIRECTORY_FILE": str(directory_file),
+        **page_environment(state, addresses),
     }
     if name == "notifications":
         values |= {"RUTA_SMTP_HOST": addresses.smtp_host, "RUTA_SMTP_PORT": str(addresses.smtp_port)}

@@ -1,4 +1,4 @@
-"""Kafka's jars: fetched once from Maven Central, each checked against the committed SHA-256, kept in the user's cache.
+"""Jars: fetched once from Maven Central, each checked against the committed SHA-256, kept in the user's cache.
 
 `kafka.lock` holds one `group:artifact:version sha256` per line. Maintainers make it anew, after changing VERSION,
 with `python -m deploy.embedded.jars lock`.
@@ -44,7 +44,7 @@ class Jar:
 
 
 def locked(lock_file: Path = LOCK_FILE) -> tuple[Jar, ...]:
-    """The jars of the class path, in the order of the lock file."""
+    """The jars of a lock file in its order; by default Kafka's class path."""
     lines = lock_file.read_text(encoding="ascii").splitlines()
     return tuple(_parse(line) for line in lines if line and not line.startswith("#"))
 
@@ -55,7 +55,7 @@ def cache_folder() -> Path:
     try:
         return (Path(base) if base else Path.home() / ".cache") / "ruta" / "jars"
     except RuntimeError as problem:
-        raise StackError("There is no home folder to keep Kafka's files in: set HOME.") from problem
+        raise StackError("There is no home folder to keep downloaded files in: set HOME.") from problem
 
 
 def ensure(
@@ -78,7 +78,7 @@ def _fetch_all(folder: Path, jars: tuple[Jar, ...], progress: Callable[[int, int
         folder.mkdir(parents=True, exist_ok=True)
         downloads = Path(tempfile.mkdtemp(dir=folder, prefix=".fetching-"))
     except OSError as problem:
-        raise StackError(f"Kafka's files cannot be kept in {folder} ({problem.strerror}).") from problem
+        raise StackError(f"Downloaded files cannot be kept in {folder} ({problem.strerror}).") from problem
     try:
         context = _maven(downloads)
         with ThreadPoolExecutor(_THREADS, thread_name_prefix="fetch") as pool:
@@ -114,7 +114,7 @@ def _download(context: Any, jar: Jar) -> Path:
         except Exception as problem:  # jgo lets requests' errors through and adds RuntimeError of its own
             if attempt == _ATTEMPTS:
                 raise StackError(
-                    f"Kafka could not be downloaded from Maven Central ({jar.file_name}: "
+                    f"{jar.file_name} could not be downloaded from Maven Central ("
                     f"{type(problem).__name__}): connect to the internet once, then run this again."
                 ) from problem
             artifact.cached_path.unlink(missing_ok=True)  # jgo would take half a file for a whole one

@@ -20,7 +20,7 @@ from typing import Self
 
 from contracts.directory import SEED, load
 from deploy import keys, provision
-from deploy.embedded import jars, mail
+from deploy.embedded import jars, mail, webjars
 from deploy.embedded.account import needed_account
 from deploy.embedded.environment import inherited, service_environment
 from deploy.embedded.errors import StackError
@@ -127,7 +127,12 @@ class Stack:
             opened.callback(self.state.clear_running)
             opened.push_async_callback(self._stop_everything)
             postgres = Postgres(self.state, self.ports.postgres, account)
-            await _together(self._start_kafka(), self._start_postgres(postgres), self._start_mail())
+            await _together(
+                self._start_kafka(),
+                self._start_postgres(postgres),
+                self._start_mail(),
+                asyncio.to_thread(webjars.ensure, jars.cache_folder(), self.state.web),
+            )
             changes = await provision.everything(self.target)
             self._report("Provisioning", f"{len(changes)} changes" if changes else "nothing to change")
             keys.ensure(self.target)
@@ -279,7 +284,7 @@ class Stack:
         await self.supervisor.stop(*_INFRASTRUCTURE, grace=_STOP_INFRASTRUCTURE_WITHIN)
 
 
-async def _together(*work: Awaitable[None]) -> None:
+async def _together(*work: Awaitable[object]) -> None:
     """Do all of it; the first failure ends the rest and is raised as it is, not in a group."""
     tasks = [asyncio.ensure_future(item) for item in work]
     try:

@@ -4,6 +4,7 @@
     stack.json      0600: addresses and pids of the running stack, for the other commands
     secrets/        0700: one password per file, 0600
     kafka/ postgres/ mail/ logs/
+    web/            scripts for the pages, unpacked anew at every start
 
 A part that takes several steps to make (a formatted Kafka, an initialised PostgreSQL) writes its marker last, so
 a first start that was cut off is seen and made anew, and data of a finished one is never deleted.
@@ -53,6 +54,10 @@ class State:
     @property
     def mail(self) -> Path:
         return self.root / "mail"
+
+    @property
+    def web(self) -> Path:
+        return self.root / "web"
 
     def secret_file(self, name: str) -> Path:
         """The file of the password `name` (such as `kafka/ruta-audit`), made with a random one if it is missing."""

@@ -8,7 +8,7 @@ violence suffered to everybody who sees an inbox preview.
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import datetime
 from email.headerregistry import HeaderRegistry
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -20,6 +20,7 @@ from uuid import UUID
 
 from contracts.directory import Institution
 from contracts.labels import label
+from contracts.moments import COLOMBIA, moment
 from contracts.values import Urgency
 from services.notifications.routing import Alert
 
@@ -35,9 +36,6 @@ class _Headers(HeaderRegistry):
 
 
 _POLICY = SMTP.clone(header_factory=_Headers())
-
-COLOMBIA = timezone(timedelta(hours=-5))
-"""The same all the year since 1993; no time-zone database is needed on the machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,23 +101,6 @@ def name(code: str, members: Mapping[str, Institution]) -> str:
 def short_reference(referral: UUID) -> str:
     """The first eight hexadecimal digits: enough to find it again, and to read out over the telephone."""
     return referral.hex[:8]
-
-
-def moment(at: datetime) -> str:
-    """A time as it is written in Colombia: ``24 de noviembre de 2026, 10:05 a. m.``. Raises ValueError if naive."""
-    if at.tzinfo is None:
-        raise ValueError("a moment needs its offset")
-    local, texts = at.astimezone(UTC).astimezone(COLOMBIA), _catalogue()["moment"]
-    return str(
-        texts["pattern"].format(
-            day=local.day,
-            month=texts["months"][local.month - 1],
-            year=local.year,
-            hour=local.hour % 12 or 12,
-            minute=local.minute,
-            half=texts["halves"][local.hour // 12],
-        )
-    )
 
 
 def _fields(alert: Alert) -> list[str]:

@@ -4,7 +4,6 @@ No personal data is stored here, so none can be answered; identifiers in URLs ar
 """
 
 import json
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,9 +11,11 @@ from uuid import UUID
 
 import asyncpg
 from fastapi import FastAPI, HTTPException, Query
-from pydantic import BaseModel
+from pydantic import AwareDatetime, BaseModel
 
-from contracts.values import State
+from contracts.values import State, Urgency
+from services.referrals import search
+from services.referrals.search import Direction
 from services.runtime import sql, web
 
 _SQL = sql.load(Path(__file__).parent / "sql" / "read.sql")
@@ -82,19 +83,21 @@ def build(pool: asyncpg.Pool, missing: web.Missing) -> FastAPI:
     async def referrals(
         institution: web.Code | None = None,
         state: State | None = None,
+        direction: Direction | None = None,
+        urgency: Urgency | None = None,
         need: UUID | None = None,
+        unchanged_since: AwareDatetime | None = None,
         after: Annotated[str | None, Query(max_length=120)] = None,
         limit: Annotated[int, Query(ge=1, le=500)] = 50,
     ) -> Page:
-        """A page of referrals. ``institution`` matches the sender or the recipient."""
-        opened_at, last = _read_cursor(after) if after else (None, None)
-        filters = (state, need, opened_at, last, limit)
-        if institution is None:
-            rows = await pool.fetch(_SQL["referrals"], *filters)
-        else:
-            rows = await pool.fetch(_SQL["referrals_of"], *filters, institution)
-        found = [ReferralView(**row) for row in rows]
-        return Page(referrals=found, next=_cursor(found[-1]) if len(found) == limit else None)
+        """A page of referrals. ``institution`` matches the sender or the recipient, ``direction`` only one of them."""
+        states = None if state is None else (state,)
+        filters = search.Filters(institution, direction, states, urgency, need, unchanged_since=unchanged_since)
+        try:
+            page = await search.find(pool, filters, after, limit)
+        except search.NotACursor as error:
+            raise HTTPException(422, "after is not a cursor of this API") from error
+        return Page(referrals=[ReferralView(**row) for row in page.rows], next=page.next)
 
     @app.get("/v1/referrals/{referral}")
     async def one(referral: UUID) -> Timeline:
@@ -136,15 +139,3 @@ def _fact(row: asyncpg.Record) -> FactView:
         received_at=row["received_at"],
         data=json.loads(row["value"]),
     )
-
-
-def _cursor(last: ReferralView) -> str:
-    return urlsafe_b64encode(f"{last.opened_at.isoformat()} {last.referral}".encode()).decode()
-
-
-def _read_cursor(text: str) -> tuple[datetime, UUID]:
-    try:
-        moment, _, referral = urlsafe_b64decode(text).decode().partition(" ")
-        return datetime.fromisoformat(moment), UUID(referral)
-    except ValueError as error:
-        raise HTTPException(422, "after is not a cursor of this API") from error

@@ -10,7 +10,7 @@ import asyncpg
 
 from contracts import topics
 from contracts.codec import Located
-from services.referrals import api, publish, store
+from services.referrals import api, pages, publish, store
 from services.runtime import clock, sql
 from services.runtime.members import Members
 from services.runtime.pipeline import http, pipeline
@@ -57,5 +57,6 @@ async def service(settings: Settings) -> AsyncIterator[list[Job]]:
                 await asyncio.sleep(3600)
 
         app = api.build(line.pool, line.missing)
+        pages.add(app, settings, line.pool, members.current)
         async with line.reading():
             yield [*line.jobs, http(app, settings), housekeeping]

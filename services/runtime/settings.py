@@ -2,17 +2,29 @@
 
 import re
 import sys
+from dataclasses import dataclass, replace
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, TypeVar
 
-from pydantic import Field, FilePath, StringConstraints, ValidationError, field_validator, model_validator
+from pydantic import (
+    DirectoryPath,
+    Field,
+    FilePath,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from contracts.directory import SEED
 
 Port = Annotated[int, Field(ge=1, le=65_535)]
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+
+Url = Annotated[str, StringConstraints(pattern=r"^https?://[A-Za-z0-9.:\[\]-]+$")]
+"""Where browsers find a service: scheme, host and port only. Its pages link to it; unset, they do not."""
 
 _BROKER = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):([0-9]{1,5})")
 
@@ -35,8 +47,19 @@ class Settings(BaseSettings):
     http_host: str = "127.0.0.1"
     http_port: Port
     directory_file: FilePath = SEED
+    web_assets: DirectoryPath | None = None
+    """Holds htmx and its extensions; without them the pages work by reloading."""
+    referrals_url: Url | None = None
+    notifications_url: Url | None = None
+    audit_url: Url | None = None
+    status_url: Url | None = None
     instance: Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,40}$")] = "1"
     """Tells processes of one service apart; each keeps its own over restarts (Kafka's static membership)."""
+
+    @property
+    def addresses(self) -> "Addresses":
+        """Where browsers find the services' pages."""
+        return Addresses(self.referrals_url, self.notifications_url, self.audit_url, self.status_url)
 
     @field_validator("http_host")
     @classmethod
@@ -73,6 +96,20 @@ class Settings(BaseSettings):
         if self.database_ca_file is None and not loopback(self.database_host):
             raise ValueError("PostgreSQL beyond loopback needs TLS: set RUTA_DATABASE_CA_FILE")
         return self
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where browsers find the services' pages; None where we were not told."""
+
+    referrals: str | None = None
+    notifications: str | None = None
+    audit: str | None = None
+    status: str | None = None
+
+    def without(self, name: str) -> "Addresses":
+        """The same for the pages of service ``name``, whose own are found by their path alone."""
+        return replace(self, **{name: ""})
 
 
 AnySettings = TypeVar("AnySettings", bound=Settings)

@@ -44,6 +44,7 @@ BASE = [
     "fhir",
     "generate",
     "labels",
+    "moments",
     "receipts",
     "schemas",
     "topics",

@@ -1,7 +1,7 @@
 """What notices say, and above all what they cannot say."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import datetime
 from email import message_from_bytes
 from email.policy import default
 from uuid import UUID, uuid4
@@ -135,21 +135,3 @@ def test_an_address_that_would_make_a_header_is_refused_or_harmless(tail: str) -
     except ValueError:
         return
     assert "Bcc" not in message_from_bytes(made.as_bytes(), policy=default)
-
-
-@pytest.mark.parametrize(
-    ("at", "text"),
-    [
-        (datetime(2026, 11, 24, 5, 0, tzinfo=UTC), "24 de noviembre de 2026, 12:00 a. m."),
-        (datetime(2026, 1, 1, 4, 59, tzinfo=UTC), "31 de diciembre de 2025, 11:59 p. m."),
-        (datetime(2026, 6, 7, 17, 5, tzinfo=UTC), "7 de junio de 2026, 12:05 p. m."),
-        (datetime(2026, 6, 7, 9, 5, tzinfo=timezone(timedelta(hours=-5))), "7 de junio de 2026, 9:05 a. m."),
-    ],
-)
-def test_times_are_written_as_in_colombia(at: datetime, text: str) -> None:
-    assert render.moment(at) == text
-
-
-def test_a_time_without_its_offset_is_an_error() -> None:
-    with pytest.raises(ValueError, match="offset"):
-        render.moment(datetime(2026, 1, 1))  # noqa: DTZ001

@@ -1,0 +1,91 @@
+"""A referral's history as people read it: one entry per fact, codes turned into words. Pure.
+
+What a request says about the person (places, conditions, documents) is for the parties' own systems, not for a page.
+"""
+
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from functools import cache
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from contracts import moments
+from contracts.facts import Applied, FactData, RefusedFact
+from contracts.labels import label
+from contracts.model import Model
+from contracts.values import State
+
+CATALOGUE = Path(__file__).parent / "locales" / "es_CO.toml"
+
+ABOUT_THE_PERSON = frozenset({"person", "territories", "flags", "document_types"})
+"""Fields of a declaration that no page shows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One fact. ``by``: code of the institution; ``actor``: its official or system, an opaque id, if it is known.
+
+    ``state`` is where the referral stood afterwards, None where the fact changed nothing; ``reason`` then says why.
+    """
+
+    fact: UUID
+    title: str
+    by: str
+    received_at: datetime
+    declared_at: datetime | None
+    actor: str | None
+    state: State | None
+    said: tuple[tuple[str, str], ...]
+    reason: str | None
+    event: UUID | None
+
+
+def entry(fact: UUID, data: FactData) -> Entry:
+    """The entry of a fact."""
+    applied = data if isinstance(data, Applied) else None
+    refused = data if isinstance(data, RefusedFact) else None
+    said = tuple(_said(data.details)) if applied else ()  # type: ignore[union-attr]
+    return Entry(
+        fact=fact,
+        title=_texts()["fact"][data.kind],
+        by=data.cause.owner,
+        received_at=data.received_at,
+        declared_at=applied.declared_at if applied else None,
+        actor=f"{label(applied.actor.type)} {applied.actor.id}" if applied else None,
+        state=applied.state if applied else None,
+        said=((_texts()["declared"], label(refused.verb)),) if refused else said,
+        reason=label(refused.reason) if refused else None,
+        event=data.cause.event,
+    )
+
+
+def _said(details: Model) -> Iterator[tuple[str, str]]:
+    for name in type(details).model_fields:
+        value = getattr(details, name)
+        if name in ABOUT_THE_PERSON or value is None or value == ():
+            continue
+        if isinstance(value, Model):
+            yield from _said(value)
+        else:
+            yield _texts()["field"].get(name, name), _written(value)
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, StrEnum):
+        return label(value)
+    if isinstance(value, datetime):
+        return moments.moment(value)
+    if isinstance(value, date):
+        return moments.day(value)
+    if isinstance(value, tuple):
+        return ", ".join(map(_written, value))
+    return str(value)
+
+
+@cache
+def _texts() -> dict[str, Any]:
+    return tomllib.loads(CATALOGUE.read_text("utf-8"))

@@ -1,0 +1,59 @@
+"""What holds on every page: accessible, in Spanish, within its width, silent in the console, in both themes."""
+
+import pytest
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Browser
+
+from deploy.demo.stories import Story
+from deploy.embedded.stack import Stack
+from tests.browser.chromium import SIZES, Theme, Width, opened
+
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(300)]
+
+AXE = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+
+
+def addresses(system: Stack, story: Story) -> dict[str, str]:
+    """One address per kind of page, by what it shows."""
+    http = system.addresses.http
+    return {
+        "referrals": f"{http['referrals']}/",
+        "referrals of one institution": f"{http['referrals']}/?institucion={story.sender}&estado=abiertas",
+        "nothing found": f"{http['referrals']}/?buscar=ffffffff",
+        "referral": f"{http['referrals']}/referrals/{story.referral}",
+    }
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", ["desktop", "phone"])
+async def test_nothing_serious(
+    browser: Browser, system: Stack, stories: tuple[Story, ...], width: Width, theme: Theme
+) -> None:
+    found = []
+    async with opened(browser, width=width, theme=theme) as page:
+        for name, address in addresses(system, stories[0]).items():
+            await page.goto(address)
+            assert await page.get_attribute("html", "lang") == "es-CO"
+            assert await page.evaluate("document.documentElement.scrollWidth") == SIZES[width][0], f"{name} scrolls"
+            assert await page.locator("h1").count() == 1
+            violations = (await Axe().run(page, options=AXE)).response["violations"]
+            found += [
+                (name, one["id"], [node["target"] for node in one["nodes"]][:3])
+                for one in violations
+                if one["impact"] in ("serious", "critical")
+            ]
+    assert found == []
+
+
+async def test_names_as_long_as_allowed_stay_within_a_phone(
+    browser: Browser, system: Stack, stories: tuple[Story, ...]
+) -> None:
+    """What is drawn may be longer than anything in the demonstration, and have no place to break."""
+    async with opened(browser, width="phone") as page:
+        for name, address in addresses(system, stories[0]).items():
+            await page.goto(address)
+            await page.evaluate(
+                "for (const one of document.querySelectorAll('td, dd, h1, h3, .by, .note'))"
+                " if (!one.children.length) one.textContent = 'Institución'.repeat(11)"
+            )
+            assert await page.evaluate("document.documentElement.scrollWidth") == SIZES["phone"][0], f"{name} scrolls"

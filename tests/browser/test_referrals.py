@@ -1,0 +1,153 @@
+"""The list of referrals is searched and filtered, and a referral's page tells its whole history."""
+
+from uuid import UUID
+
+import httpx
+import pytest
+from playwright.async_api import Browser, expect
+
+from contracts.labels import label
+from contracts.values import State, Verb
+from deploy.demo.stories import Mistake, Story
+from tests.browser.chromium import opened
+
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(300)]
+
+ROWS = "#results tbody tr"
+
+
+def of_path(stories: tuple[Story, ...], *path: Verb) -> Story:
+    return next(story for story in stories if story.path == path and story.mistake is None)
+
+
+async def test_it_is_found_by_what_a_notice_shows_of_it(
+    browser: Browser, referrals: str, stories: tuple[Story, ...]
+) -> None:
+    story = stories[0]
+    async with opened(browser) as page:
+        await page.goto(referrals)
+        await page.evaluate("window.sameDocument = true")
+        await page.get_by_label("Referencia").fill(story.referral.hex[:8])
+        await expect(page.locator(ROWS)).to_have_count(1)
+        assert await page.evaluate("window.sameDocument"), "the page was loaded again"
+        assert page.url.endswith(f"buscar={story.referral.hex[:8]}") or "buscar=" in page.url
+        await page.get_by_label("Referencia").fill(str(story.need))
+        await expect(page.locator(ROWS)).to_have_count(1)
+        await page.get_by_label("Referencia").fill("no es una referencia")
+        await expect(page.get_by_text("Una referencia tiene letras")).to_be_visible()
+
+
+async def test_filters_without_scripts(browser: Browser, referrals: str, stories: tuple[Story, ...]) -> None:
+    sender = stories[0].sender
+    expected = [story for story in stories if story.sender == sender]
+    async with opened(browser, scripts=False) as page:
+        await page.goto(referrals)
+        await page.get_by_label("Institución").select_option(sender)
+        await page.get_by_label("Que ella").select_option("sent")
+        await page.get_by_role("button", name="Buscar").click()
+        await expect(page.locator(ROWS)).to_have_count(len(expected))
+        await page.get_by_role("link", name="Todas").click()
+        await page.locator(f"{ROWS} a").first.click()
+        await expect(page.get_by_role("heading", name="Historia")).to_be_visible()
+
+
+async def test_counts_of_states_lead_to_them(browser: Browser, referrals: str, stories: tuple[Story, ...]) -> None:
+    async with opened(browser) as page:
+        await page.goto(referrals)
+        chip = page.locator(".chips a", has_text="Abiertas")
+        count = int(await chip.locator(".count").inner_text())
+        still_open = [s for s in stories if s.path[-1] not in (Verb.CLOSED, Verb.WITHDRAWN)]
+        assert count == len(still_open)
+        await chip.click()
+        await expect(page.locator(ROWS)).to_have_count(count)
+        assert await page.locator(f"{ROWS} .state.closed").count() == 0
+
+
+async def test_pages_go_through_all_of_them(referrals: str, stories: tuple[Story, ...]) -> None:
+    found: list[str] = []
+    address = "/"
+    async with httpx.AsyncClient(base_url=referrals) as client:
+        while address:
+            text = (await client.get(address)).text
+            found += [part.partition('"')[0] for part in text.split('href="/referrals/')[1:]]
+            _, _, rest = text.partition('rel="next" href="')
+            address = rest.partition('"')[0].replace("&amp;", "&")
+    assert sorted(found) == sorted(str(story.referral) for story in stories)
+
+
+async def test_a_history_has_every_step_and_whose_turn_it_is(
+    browser: Browser, referrals: str, stories: tuple[Story, ...]
+) -> None:
+    story = of_path(stories, Verb.REQUESTED, Verb.RECEIVED, Verb.ACCEPTED, Verb.STARTED)
+    async with opened(browser) as page:
+        await page.goto(f"{referrals}/referrals/{story.referral}")
+        states = await page.locator(".timeline .state").all_inner_texts()
+        assert states == [label(s) for s in (State.IN_PROGRESS, State.ACCEPTED, State.RECEIVED, State.REQUESTED)]
+        turn = page.locator(".turn")
+        await expect(turn).to_contain_text(label(Verb.COMPLETED).lower())
+        await expect(turn).to_contain_text(label(Verb.WITHDRAWN).lower())
+        await expect(page.get_by_text("Entrevista")).to_be_visible()
+
+
+async def test_what_had_no_effect_is_told_with_its_reason(
+    browser: Browser, referrals: str, stories: tuple[Story, ...]
+) -> None:
+    story = next(story for story in stories if story.mistake is Mistake.WRONG_STATE)
+    async with opened(browser) as page:
+        await page.goto(f"{referrals}/referrals/{story.referral}")
+        refused = page.locator(".timeline .without-effect")
+        await expect(refused).to_contain_text("No se aplicó una declaración")
+        await expect(refused.locator(".note")).not_to_be_empty()
+
+
+async def test_nothing_about_the_person_is_shown(referrals: str, stories: tuple[Story, ...]) -> None:
+    async with httpx.AsyncClient(base_url=referrals) as client:
+        for story in stories[:20]:
+            text = (await client.get(f"/referrals/{story.referral}")).text
+            assert str(story.request.person) not in text
+            assert story.request.territories.residence not in text
+            assert not [flag for flag in story.request.flags if label(flag) in text]
+
+
+async def test_by_keyboard_alone(browser: Browser, referrals: str, stories: tuple[Story, ...]) -> None:
+    async with opened(browser) as page:
+        await page.goto(referrals)
+        await page.keyboard.press("Tab")
+        await expect(page.get_by_text("Saltar al contenido")).to_be_focused()
+        await page.keyboard.press("Enter")
+        await page.keyboard.press("Tab")
+        await expect(page.get_by_label("Referencia")).to_be_focused()
+        await page.keyboard.type(stories[3].referral.hex[:12])
+        await page.keyboard.press("Enter")
+        await expect(page.locator(ROWS)).to_have_count(1)
+        link = page.locator(f"{ROWS} a")
+        for _ in range(30):
+            if await link.evaluate("one => one === document.activeElement"):
+                break
+            await page.keyboard.press("Tab")
+        outline = await link.evaluate("one => getComputedStyle(one).outlineStyle")
+        assert outline == "solid", "where the focus is can be seen"
+        await page.keyboard.press("Enter")
+        await expect(page.get_by_role("heading", name="Historia")).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        (f"/referrals/{UUID(int=0)}", 404),
+        ("/referrals/Yuleisy", 422),
+        ("/?institucion=Yuleisy%20P", 422),
+        ("/?estado=Yuleisy", 422),
+        ("/?desde=Yuleisy", 422),
+        ("/Yuleisy", 404),
+    ],
+)
+async def test_a_wrong_address_is_answered_in_spanish_and_not_repeated(referrals: str, path: str, status: int) -> None:
+    async with httpx.AsyncClient(base_url=referrals) as client:
+        page = await client.get(path, headers={"accept": "text/html,application/xhtml+xml"})
+        assert (page.status_code, page.headers["content-type"]) == (status, "text/html; charset=utf-8")
+        assert "Yuleisy" not in page.text
+        assert "<h1>" in page.text
+        program = await client.get(path)
+        assert program.headers["content-type"] == "application/json"
+        assert "Yuleisy" not in program.text
