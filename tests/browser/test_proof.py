@@ -1,22 +1,21 @@
 """The proof check that runs in a reader's browser judges exactly as the log's own."""
 
 import asyncio
-import shutil
 from base64 import b64encode
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
-from playwright.async_api import Route, async_playwright
+from playwright.async_api import Browser, Route
 
 import services.audit
 from services.audit import merkle
+from tests.browser.chromium import opened
 
 pytestmark = pytest.mark.anyio
 
-MODULE = Path(services.audit.__file__).parent / "web" / "static" / "proof.js"
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+MODULE = Path(services.audit.__file__).parent / "static" / "proof.js"
 LEAVES = [merkle.leaf_hash(b"%d" % n) for n in range(130)]
 PAGE = "http://127.0.0.1/"  # loopback is a secure context: only there browsers offer SHA-256
 
@@ -76,32 +75,26 @@ def sent(case: Case) -> dict[str, Any]:
     return {"kind": kind, "numbers": [str(first), str(second)], "one": text[0], "other": text[1], "path": text[2:]}
 
 
-async def in_the_browser(cases: list[Case]) -> list[bool]:
+async def in_the_browser(browser: Browser, cases: list[Case]) -> list[bool]:
     async def answer(route: Route) -> None:
         if route.request.url.endswith("/proof.js"):
             await route.fulfill(body=MODULE.read_text("utf-8"), content_type="text/javascript")
         else:
             await route.fulfill(body="<!doctype html><title>proofs</title>", content_type="text/html")
 
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        )
-        page = await browser.new_page()
+    async with opened(browser) as page:
         await page.route("**/*", answer)
         await page.goto(PAGE)
         found: list[bool] = await asyncio.wait_for(page.evaluate(JUDGE, [sent(case) for case in cases]), 120)
-        await browser.close()
     return found
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="no chromium on PATH: install Debian's chromium to check pages")
-async def test_browser_and_log_judge_alike() -> None:
+async def test_browser_and_log_judge_alike(browser: Browser) -> None:
     random = Random(seed := 6962)
     right = proofs()
     wrong = [damaged(random.choice(right), random) for _ in range(1_500)]
     print(f"seed {seed}, {len(right)} proofs, {len(wrong)} damaged")
-    found = await in_the_browser([*right, *wrong])
+    found = await in_the_browser(browser, [*right, *wrong])
     assert all(found[: len(right)])
     assert found[len(right) :] == [judged_here(case) for case in wrong]
     assert found[len(right) :].count(False) > len(wrong) / 2
