@@ -16,7 +16,7 @@ from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel
 
 from services.audit import leaf as leaves
-from services.audit import merkle, tree
+from services.audit import merkle, proofs
 from services.runtime import clock, sql, web
 
 _SQL = sql.load(Path(__file__).parent / "sql" / "read.sql")
@@ -39,6 +39,17 @@ class ProofView(BaseModel):
     index: int
     leaf: str
     leaf_hash: str
+    size: int
+    root: str
+    proof: list[str]
+    checkpoint: str
+
+
+class ConsistencyView(BaseModel):
+    """The root of the first ``old_size`` leaves, and the proof that the checkpoint's tree begins with them (base64)."""
+
+    old_size: int
+    old_root: str
     size: int
     root: str
     proof: list[str]
@@ -73,42 +84,57 @@ def build(pool: asyncpg.Pool, origin: str, vkey: str, missing: web.Missing) -> F
     @app.get("/v1/checkpoint", response_class=PlainTextResponse)
     async def checkpoint() -> str:
         """The newest signed checkpoint (C2SP tlog-checkpoint); 404 while the log is empty."""
-        row = await pool.fetchrow(_SQL["newest"])
-        if row is None:
+        async with pool.acquire() as connection:
+            newest = await proofs.newest(connection)
+        if newest is None:
             raise HTTPException(404, "the log is empty")
-        return str(row["note"])
+        return newest.note
 
     @app.get("/v1/log")
     async def log() -> LogView:
         """Size, root and age of the newest checkpoint."""
-        row = await pool.fetchrow(_SQL["newest"])
+        async with pool.acquire() as connection:
+            newest = await proofs.newest(connection)
         return LogView(
             origin=origin,
             vkey=vkey,
-            size=row["size"] if row else 0,
-            root=_b64(row["root"] if row else merkle.EMPTY_ROOT),
-            stored_at=row and row["stored_at"],
-            checkpoint_age_seconds=row and (clock.now() - row["stored_at"]).total_seconds(),
+            size=newest.size if newest else 0,
+            root=_b64(newest.root if newest else merkle.EMPTY_ROOT),
+            stored_at=newest and newest.stored_at,
+            checkpoint_age_seconds=newest and (clock.now() - newest.stored_at).total_seconds(),
         )
 
     @app.get("/v1/entries/{index}")
     async def entry(index: Annotated[int, PathParameter(ge=0, lt=2**63)]) -> ProofView:
         """A leaf with its proof in the newest checkpoint's tree; 404 when the log is not that long."""
         async with pool.acquire() as connection:
-            newest = await connection.fetchrow(_SQL["newest"])
-            row = await connection.fetchrow(_SQL["entry"], index)
-            if newest is None or row is None or index >= newest["size"]:
-                raise HTTPException(404, "the log has no such leaf yet")
-            size = newest["size"]
-            path = await tree.roots(connection, size, merkle.inclusion_ranges(index, size))
+            found = await proofs.inclusion(connection, index)
+        if found is None:
+            raise HTTPException(404, "the log has no such leaf yet")
         return ProofView(
             index=index,
-            leaf=row["leaf"].decode(),
-            leaf_hash=_b64(merkle.leaf_hash(row["leaf"])),
-            size=size,
-            root=_b64(newest["root"]),
-            proof=[_b64(one) for one in path],
-            checkpoint=newest["note"],
+            leaf=found.leaf.decode(),
+            leaf_hash=_b64(found.leaf_hash),
+            size=found.newest.size,
+            root=_b64(found.newest.root),
+            proof=[_b64(one) for one in found.path],
+            checkpoint=found.newest.note,
+        )
+
+    @app.get("/v1/consistency/{size}")
+    async def consistency(size: Annotated[int, PathParameter(ge=1, lt=2**63)]) -> ConsistencyView:
+        """The proof that the log still begins with its first ``size`` leaves; 404 when it is not that long."""
+        async with pool.acquire() as connection:
+            found = await proofs.consistency(connection, size)
+        if found is None:
+            raise HTTPException(404, "the log is not that long")
+        return ConsistencyView(
+            old_size=size,
+            old_root=_b64(found.root),
+            size=found.newest.size,
+            root=_b64(found.newest.root),
+            proof=[_b64(one) for one in found.path],
+            checkpoint=found.newest.note,
         )
 
     @app.get("/v1/entries")

@@ -3,11 +3,12 @@
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from services.audit import api, keys, seen
+from services.audit import api, keys, pages, seen
 from services.audit.sequencer import Sequencer, consumer
 from services.audit.settings import Settings
 from services.audit.streams import Streams
 from services.runtime import database, kafka, web
+from services.runtime.members import Members
 from services.runtime.process import Job, closing
 from services.runtime.progress import ConsumerProgress, DatabasePulse
 
@@ -43,6 +44,7 @@ async def service(settings: Settings) -> AsyncIterator[list[Job]]:
             return [*pulse.missing(), *waiting]
 
         app = api.build(pool, settings.audit_origin, signer.verifier.vkey, missing)
+        pages.add(app, settings, pool, signer.verifier.vkey, Members(settings.directory_file).current)
 
         async def http() -> None:
             await web.serve(app, settings.http_host, settings.http_port)

@@ -6,6 +6,7 @@ hashes (memory, tiles in a database) can look them up: first the ranges, in the 
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 EMPTY_ROOT = hashlib.sha256(b"").digest()
 HASH_BYTES = 32
@@ -106,16 +107,39 @@ def consistency_ranges(old: int, new: int) -> list[Range]:
 
 def included(leaf: bytes, index: int, size: int, proof: Sequence[bytes], root: bytes) -> bool:
     """Whether ``proof`` shows the leaf hash at ``index`` of a tree of ``size`` leaves (RFC 9162 section 2.1.3.2)."""
-    if not 0 <= index < size or not _are_hashes(leaf, root, *proof):
+    if not _are_hashes(leaf, root, *proof):
         return False
+    try:
+        steps = climb(leaf, index, size, proof)
+    except ValueError:
+        return False
+    return (steps[-1].result if steps else leaf) == root
+
+
+class Step(NamedTuple):
+    """One step from a leaf towards the root: the sibling, the side on which it stands, and the hash of both."""
+
+    sibling: bytes
+    on_the_left: bool
+    result: bytes
+
+
+def climb(leaf: bytes, index: int, size: int, proof: Sequence[bytes]) -> list[Step]:
+    """The steps from a leaf hash along its audit path; the last result is the root that the path leads to.
+
+    Raises ValueError where index, size and path cannot belong together.
+    """
+    if not 0 <= index < size:
+        raise ValueError("the leaf is not in the tree")
     inner = (index ^ (size - 1)).bit_length()
     if len(proof) != inner + (index >> inner).bit_count():
-        return False
-    found = leaf
+        raise ValueError("the path has another length")
+    found, steps = leaf, []
     for level, sibling in enumerate(proof):
-        on_the_left = level >= inner or index >> level & 1
+        on_the_left = bool(level >= inner or index >> level & 1)
         found = node_hash(sibling, found) if on_the_left else node_hash(found, sibling)
-    return found == root
+        steps.append(Step(sibling, on_the_left, found))
+    return steps
 
 
 def consistent(old: int, new: int, old_root: bytes, new_root: bytes, proof: Sequence[bytes]) -> bool:

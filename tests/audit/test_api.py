@@ -19,19 +19,19 @@ async def nothing_missing() -> list[str]:
 
 @pytest.fixture
 async def client(log: Log) -> AsyncIterator[httpx.AsyncClient]:
-    pool = _OneConnection(log)
+    pool = OneConnection(log)
     app = api.build(pool, ORIGIN, log.signer.verifier.vkey, nothing_missing)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as made:
         yield made
 
 
-class _OneConnection:
+class OneConnection:
     """As much of a pool as the handlers use."""
 
     def __init__(self, log: Log) -> None:
         self.fetch, self.fetchrow, self._connection = log.app.fetch, log.app.fetchrow, log.app
 
-    def acquire(self) -> "_OneConnection":
+    def acquire(self) -> "OneConnection":
         return self
 
     async def __aenter__(self) -> object:

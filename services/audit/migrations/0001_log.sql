@@ -50,6 +50,8 @@ comment on table entry is 'A leaf. The leaf column is what is hashed; the others
 create index entry_owner on entry (owner, index);
 create index entry_referral on entry (referral, index) where referral is not null;
 create index entry_fact on entry (fact_id) where fact_id is not null;
+-- What oversight looks for first, and there are few of them.
+create index entry_irregular on entry (index) where kind <> 'event';
 
 create table sealed (
     index   bigint primary key,

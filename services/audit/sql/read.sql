@@ -3,8 +3,8 @@ select c.size, b.root, b.stored_at, c.note
   from checkpoint c join batch b on b.first_index + b.n = c.size
  order by c.size desc limit 1;
 
--- entry --
-select index, leaf from entry where index = $1;
+-- leaf --
+select leaf from entry where index = $1;
 
 -- entries --
 -- Leaves about a referral or a fact, in the order of the log.

@@ -62,17 +62,33 @@ export async function consistent(oldSize, newSize, oldRoot, newRoot, path) {
   return equal(ofOld, oldRoot) && equal(ofNew, newRoot) && last === 0n;
 }
 
+/**
+ * Whether the checkpoint (a C2SP signed note) is signed with this Ed25519 key, given as name+id+base64.
+ * Throws DOMException (NotSupportedError) in a browser that has no Ed25519.
+ */
+export async function signed(note, vkey) {
+  const [name, id, encoded] = vkey.split(/\+(.{8})\+/);
+  const key = bytes(encoded);
+  const named = (await sha256(new TextEncoder().encode(`${name}\n`), key)).slice(0, 4);
+  if (key.length !== 33 || key[0] !== 1 || hex(named) !== id) return false;
+  const end = note.lastIndexOf("\n\n") + 1;
+  const line = note.slice(end + 1).split("\n").find((one) => one.startsWith(`— ${name} `));
+  if (end === 0 || line === undefined) return false;
+  const signature = bytes(line.slice(`— ${name} `.length));
+  if (!equal(signature.slice(0, 4), named)) return false;
+  const read = await crypto.subtle.importKey("raw", key.slice(1), "Ed25519", false, ["verify"]);
+  return crypto.subtle.verify("Ed25519", read, signature.slice(4), new TextEncoder().encode(note.slice(0, end)));
+}
+
 /** The bytes of a base64 text. */
 export const bytes = (base64) => Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
-
-/** The base64 text of bytes. */
-export const base64 = (content) => btoa(String.fromCharCode(...content));
 
 async function sha256(...parts) {
   return new Uint8Array(await crypto.subtle.digest("SHA-256", await new Blob(parts.map(asBytes)).arrayBuffer()));
 }
 
 const asBytes = (part) => (part instanceof Uint8Array ? part : Uint8Array.from(part));
+const hex = (content) => Array.from(content, (byte) => byte.toString(16).padStart(2, "0")).join("");
 const equal = (one, other) => one.length === other.length && one.every((byte, place) => byte === other[place]);
 const bitLength = (number) => (number === 0n ? 0 : number.toString(2).length);
 const bitCount = (number) => number.toString(2).replaceAll("0", "").length;

@@ -1,0 +1,157 @@
+"""The pages of the log: its checkpoint and leaves, one leaf with its proof, and whether a kept checkpoint still holds.
+
+They show what leaves hold: ids, codes and digests. Every check made here can be repeated in the reader's browser.
+"""
+
+from base64 import b64decode, b64encode
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import urlencode
+from uuid import UUID
+
+import asyncpg
+from fastapi import FastAPI, HTTPException, Query
+from fastapi import Path as PathParameter
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from pydantic import BaseModel, BeforeValidator, Field, StringConstraints
+
+from contracts import topics
+from contracts.directory import Institution
+from services.audit import leaf as leaves
+from services.audit import merkle, proofs, wording
+from services.audit.leaf import Kind
+from services.runtime import sql, web
+from services.runtime.pages import site
+from services.runtime.settings import Settings
+
+_SQL = sql.load(Path(__file__).parent / "sql" / "pages.sql")
+_PER_PAGE = 50
+
+RARE = (Kind.DUPLICATE, Kind.CONFLICT, Kind.GAP)
+"""What the list can be narrowed to: the kinds that somebody should look at."""
+
+Index = Annotated[int, PathParameter(ge=0, lt=2**63)]
+
+
+def _none_if_empty(value: Any) -> Any:
+    # A form sends every field, also those that nobody filled in.
+    return None if value == "" else value
+
+
+Given = BeforeValidator(_none_if_empty)
+
+
+class Asked(BaseModel):
+    """What the form asks; ``buscar`` is a leaf's number, or the id of a referral or a fact."""
+
+    buscar: Annotated[Annotated[str, StringConstraints(max_length=80, strip_whitespace=True)] | None, Given] = None
+    referral: Annotated[UUID | None, Given] = None
+    fact: Annotated[UUID | None, Given] = None
+    institucion: Annotated[web.Code | None, Given] = None
+    clase: Annotated[Kind | None, Given] = None
+    antes: Annotated[Annotated[int, Field(ge=0, lt=2**63)] | None, Given] = None
+
+
+class Kept(BaseModel):
+    """A checkpoint that somebody kept: its second and third line."""
+
+    size: Annotated[Annotated[int, Field(ge=1, lt=2**63)] | None, Given] = None
+    root: Annotated[Annotated[str, StringConstraints(pattern=r"^\s*[A-Za-z0-9+/]{43}=\s*$")] | None, Given] = None
+
+
+def add(
+    app: FastAPI, settings: Settings, pool: asyncpg.Pool, vkey: str, members: Callable[[], Mapping[str, Institution]]
+) -> None:
+    """Add the pages to the service's application."""
+    here = Path(__file__).parent
+    made = site.add(app, "audit", here, addresses=settings.addresses, members=members, web_assets=settings.web_assets)
+    made.templates.filters["base64"] = _b64
+
+    @app.get("/", include_in_schema=False)
+    async def log(asked: Annotated[Asked, Query()]) -> Response:
+        if asked.buscar and asked.buscar.isascii() and asked.buscar.isdecimal():
+            return RedirectResponse(f"/entries/{int(asked.buscar)}", 303)
+        about = asked.referral or asked.fact or _id(asked.buscar)
+        unreadable = bool(asked.buscar) and about is None
+        async with pool.acquire() as connection:
+            newest = await proofs.newest(connection)
+            wanted = (about, asked.institucion, asked.clase, asked.antes, _PER_PAGE + 1)
+            rows = [] if unreadable else await connection.fetch(_SQL["latest"], *wanted)
+        return made.page(
+            "log.html",
+            newest=newest,
+            vkey=vkey,
+            asked=asked,
+            about=about,
+            unreadable=unreadable,
+            entries=[_entry(row) for row in rows[:_PER_PAGE]],
+            older=_older(asked, rows[_PER_PAGE - 1]["index"]) if len(rows) > _PER_PAGE else None,
+            rare={kind: wording.kind(kind) for kind in RARE},
+            owners=[topics.REFERRALS, topics.NOTIFICATIONS],
+            members=sorted(members().values(), key=lambda one: one.name),
+        )
+
+    @app.get("/entries/{index}", include_in_schema=False)
+    async def entry(index: Index) -> HTMLResponse:
+        async with pool.acquire() as connection:
+            found = await proofs.inclusion(connection, index)
+            row = await connection.fetchrow(_SQL["stored"], index)
+        if found is None or row is None:
+            raise HTTPException(404, "the log has no such leaf yet")
+        fields = leaves.read(found.leaf)
+        steps = merkle.climb(found.leaf_hash, index, found.newest.size, found.path)
+        return made.page(
+            "entry.html",
+            index=index,
+            proof=found,
+            vkey=vkey,
+            steps=steps,
+            proven=merkle.included(found.leaf_hash, index, found.newest.size, found.path, found.newest.root),
+            title=wording.title(fields),
+            kind=fields["k"],
+            kind_said=wording.kind_said(Kind(fields["k"])),
+            fields=list(wording.fields(fields)),
+            owner=fields["from"],
+            stored_at=row["stored_at"],
+        )
+
+    @app.get("/consistency", include_in_schema=False)
+    async def consistency(kept: Annotated[Kept, Query()]) -> HTMLResponse:
+        found, holds = None, False
+        async with pool.acquire() as connection:
+            newest = await proofs.newest(connection)
+            if kept.size and kept.root:
+                found = await proofs.consistency(connection, kept.size)
+        if found is not None and kept.root:
+            root = b64decode(kept.root)
+            holds = merkle.consistent(found.size, found.newest.size, root, found.newest.root, found.path)
+        return made.page("consistency.html", kept=kept, newest=newest, vkey=vkey, proof=found, holds=holds)
+
+
+def _entry(row: asyncpg.Record) -> dict[str, Any]:
+    fields = leaves.read(row["leaf"])
+    return {
+        "index": row["index"],
+        "stored_at": row["stored_at"],
+        "title": wording.title(fields),
+        "kind": fields["k"],
+        "kind_text": wording.kind(Kind(fields["k"])),
+        "owner": fields["from"],
+        "referral": fields.get("case"),
+    }
+
+
+def _older(asked: Asked, last: int) -> str:
+    return "/?" + urlencode({**asked.model_dump(mode="json", exclude_none=True), "antes": last})
+
+
+def _id(text: str | None) -> UUID | None:
+    try:
+        return UUID(text) if text else None
+    except ValueError:
+        return None
+
+
+def _b64(content: bytes) -> str:
+    return b64encode(content).decode()

@@ -1,0 +1,20 @@
+-- latest --
+-- A page of leaves, newest first. $1: referral or fact; $3: kind, one of the rare ones. Null filters mean any.
+select e.index, e.leaf, b.stored_at
+  from entry as e
+ cross join lateral (
+       select stored_at from batch where first_index <= e.index order by first_index desc limit 1) as b
+ where ($1::uuid is null or e.referral = $1 or e.fact_id = $1)
+   and ($2::text is null or e.owner = $2)
+   and ($3::text is null or (e.kind = $3 and e.kind <> 'event'))
+   and ($4::bigint is null or e.index < $4)
+ order by e.index desc
+ limit $5;
+
+-- stored --
+-- One leaf, and when it was added.
+select e.leaf, b.stored_at
+  from entry as e
+ cross join lateral (
+       select stored_at from batch where first_index <= e.index order by first_index desc limit 1) as b
+ where e.index = $1;

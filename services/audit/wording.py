@@ -1,0 +1,114 @@
+"""A leaf as people read it: what it records, and each of its fields in words. Pure."""
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import Enum, StrEnum
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from contracts import declarations, facts, moments, receipts
+from contracts.labels import label
+from contracts.receipts import ReceiptStatus
+from contracts.values import Problem, Verb
+from services.audit.leaf import Kind
+
+CATALOGUE = Path(__file__).parent / "locales" / "es_CO.toml"
+
+_LAST_MILLISECOND = 253_402_000_000_000
+"""Within the year 9999: beyond it a producer's clock said something that no calendar has."""
+
+_TYPE = ".v"
+"""What stands between a type's name and its version."""
+
+
+class Link(Enum):
+    """Where a field leads: to another leaf, or to all leaves about a referral."""
+
+    LEAF = "leaf"
+    REFERRAL = "referral"
+
+
+_LINKS = {"first": Link.LEAF, "ip": Link.LEAF, "cp": Link.LEAF, "case": Link.REFERRAL}
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field of a leaf: its name in the leaf, what it means, its value as it is, and as people read it."""
+
+    name: str
+    meaning: str
+    value: str | int
+    text: str
+    link: Link | None
+
+
+@dataclass(frozen=True, slots=True)
+class Title:
+    """What a leaf records: its family (declaration, decision, receipt …) and what that says."""
+
+    family: str
+    said: str
+
+
+def title(fields: Mapping[str, Any]) -> Title:
+    """The title of a leaf, from its fields (``leaf.read``)."""
+    stream = _texts()["stream"]
+    if fields["k"] == Kind.GAP:
+        return Title(stream["gap"], _texts()["gap"].get(fields["why"], fields["why"]))
+    if "flaw" in fields:
+        return Title(stream["unreadable"], _labelled(Problem, fields["flaw"]))
+    type_ = fields["type"]
+    for prefix, family, codes in (
+        (declarations.TYPE_PREFIX, "declaration", Verb),
+        (facts.TYPE_PREFIX, "fact", Verb),
+        (receipts.TYPE_PREFIX, "receipt", ReceiptStatus),
+    ):
+        if type_.startswith(prefix):
+            code = type_.removeprefix(prefix).partition(_TYPE)[0]
+            return Title(stream[family], _texts()["fact"].get(code) or _labelled(codes, code))
+    return Title(type_, "")
+
+
+def fields(of: Mapping[str, Any]) -> Iterator[Field]:
+    """The fields of a leaf in the order of the catalogue."""
+    for name, meaning in _texts()["field"].items():
+        if name in of:
+            yield Field(name, meaning, of[name], _written(name, of[name]), _LINKS.get(name))
+
+
+def kind(of: Kind) -> str:
+    """The kind of a leaf in a word."""
+    return str(_texts()["kind"][of])
+
+
+def kind_said(of: Kind) -> str:
+    """The kind of a leaf in a sentence."""
+    return str(_texts()["kind_said"][of])
+
+
+def _written(name: str, value: str | int) -> str:
+    match name:
+        case "k":
+            return kind(Kind(str(value)))
+        case "kt" if 0 <= int(value) <= _LAST_MILLISECOND:
+            return moments.moment(datetime.fromtimestamp(int(value) / 1000, UTC))
+        case "time":
+            return moments.moment(datetime.fromisoformat(str(value)))
+        case "flaw":
+            return _labelled(Problem, str(value))
+        case "why":
+            return str(_texts()["gap"].get(value, value))
+    return str(value)
+
+
+def _labelled(codes: type[StrEnum], code: str) -> str:
+    # An older log may hold codes that this version no longer has.
+    return label(codes(code)) if code in set(codes) else code
+
+
+@cache
+def _texts() -> dict[str, Any]:
+    return tomllib.loads(CATALOGUE.read_text("utf-8"))

@@ -1,0 +1,228 @@
+"""The log's pages, as a reader sees them: without scripts through HTTP, with them in a real browser."""
+
+import asyncio
+import re
+from base64 import b64decode, b64encode
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from types import SimpleNamespace
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+from fastapi import FastAPI
+from playwright.async_api import Browser, Page, async_playwright
+
+from contracts.directory import SEED, load
+from deploy.embedded.ports import Ports
+from services.audit import api, merkle, note, pages, wording
+from services.audit.leaf import Kind
+from services.runtime.settings import Addresses
+from tests.audit.support import ORIGIN, Log, fill
+from tests.audit.test_api import OneConnection, nothing_missing
+from tests.browser import chromium
+
+pytestmark = pytest.mark.anyio
+
+DUPLICATE, CONFLICT, GAP, UNREADABLE, DESK, FACT, RECEIPT = range(100, 107)
+"""The indexes of the unusual leaves that ``fill`` makes."""
+
+
+def made(log: Log) -> FastAPI:
+    settings: Any = SimpleNamespace(addresses=Addresses(), web_assets=None)
+    pool: Any = OneConnection(log)
+    app = api.build(pool, ORIGIN, log.signer.verifier.vkey, nothing_missing)
+    pages.add(app, settings, pool, log.signer.verifier.vkey, lambda: load(SEED).by_code)
+    return app
+
+
+@pytest.fixture
+async def client(log: Log) -> AsyncIterator[httpx.AsyncClient]:
+    headers = {"accept": "text/html"}
+    transport = httpx.ASGITransport(made(log))
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost", headers=headers) as client:
+        yield client
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        yield await chromium.launch(playwright)
+
+
+async def shown(client: httpx.AsyncClient, path: str, **asked: object) -> str:
+    # An empty mapping would take the path's own query away.
+    answer = await client.get(path, params={name: str(value) for name, value in asked.items()} or None)
+    assert answer.status_code == 200, answer.text
+    return answer.text
+
+
+def listed(page: str) -> list[int]:
+    return [int(index) for index in re.findall(r'href="/entries/([0-9]+)"', page)]
+
+
+async def test_an_empty_log_says_so(client: httpx.AsyncClient) -> None:
+    assert "El registro está vacío" in await shown(client, "/")
+    assert "Punto de control de hoy" not in await shown(client, "/consistency")
+
+
+async def test_the_newest_leaves_come_first_and_all_can_be_reached(log: Log, client: httpx.AsyncClient) -> None:
+    await fill(log)
+    seen: list[int] = []
+    page = await shown(client, "/")
+    while len(seen) < 300:
+        seen += listed(page)
+        older = re.search(r'href="(/\?[^"]+)" rel="next"', page)
+        if older is None:
+            break
+        page = await shown(client, older[1].replace("&amp;", "&"))
+    assert seen == list(range(299, -1, -1))
+
+
+async def test_the_list_can_be_narrowed(log: Log, client: httpx.AsyncClient) -> None:
+    await fill(log)
+    for kind, index in ((Kind.DUPLICATE, DUPLICATE), (Kind.CONFLICT, CONFLICT), (Kind.GAP, GAP)):
+        page = await shown(client, "/", clase=kind)
+        assert listed(page) == [index]
+        assert wording.kind(kind) in page
+    assert listed(await shown(client, "/", institucion="referrals")) == [FACT]
+    row = await log.app.fetchrow("select referral, fact_id from entry where index = $1", FACT)
+    assert listed(await shown(client, "/", fact=row["fact_id"])) == [RECEIPT, FACT]
+    about = await log.app.fetch("select index from entry where referral = $1 order by index desc", row["referral"])
+    for asked in ({"referral": row["referral"]}, {"buscar": row["referral"]}):
+        assert listed(await shown(client, "/", **asked)) == [one["index"] for one in about]
+    assert "Ninguna huella" in await shown(client, "/", buscar="00000000-0000-4000-8000-000000000000")
+
+
+async def test_what_is_no_reference_is_answered(log: Log, client: httpx.AsyncClient) -> None:
+    await fill(log)
+    page = await shown(client, "/", buscar="3f2504e0")
+    assert "no es un número de huella" in page
+    assert listed(page) == []
+    assert (await client.get("/", params={"buscar": "102"})).headers["location"] == "/entries/102"
+    for path in ("/?clase=x", "/?antes=-1", "/?institucion=%00", "/entries/x", "/consistency?size=1&root=x"):
+        answer = await client.get(path)
+        assert answer.status_code == 422, path
+        assert "No se entiende la solicitud" in answer.text
+    assert (await client.get("/entries/300")).status_code == 404
+
+
+async def test_every_kind_of_leaf_has_a_page_with_its_proof(log: Log, client: httpx.AsyncClient) -> None:
+    await fill(log)
+    for index, said in (
+        (0, "Declaración: Acusar recibo"), (DUPLICATE, wording.kind_said(Kind.DUPLICATE)),
+        (CONFLICT, wording.kind_said(Kind.CONFLICT)), (GAP, "Kafka los borró antes de que se leyeran"),
+        (UNREADABLE, "El mensaje llegó vacío"), (FACT, "Decisión de Ruta: Ya estaba respondida"),
+        (RECEIPT, "Constancia de aviso: En la bandeja"),
+    ):  # fmt: skip
+        page = await shown(client, f"/entries/{index}")
+        assert said in page
+        assert "está en el registro, en este lugar" in page
+        path = [b64decode(one) for one in re.findall(r"data-sibling>([^<]+)<", page)]
+        leaf = await log.app.fetchval("select leaf from entry where index = $1", index)
+        root = await log.app.fetchval("select root from batch order by first_index desc limit 1")
+        assert merkle.included(merkle.leaf_hash(leaf), index, 300, path, root)
+
+
+async def test_every_field_of_a_leaf_has_words() -> None:
+    from services.audit import leaf
+
+    known = {name for required, allowed in leaf._FIELDS.values() for name in (*required, *allowed)}
+    assert known == wording._texts()["field"].keys()
+    assert wording._texts()["kind"].keys() == wording._texts()["kind_said"].keys() == set(Kind)
+
+
+async def test_a_changed_leaf_is_shown_as_changed(log: Log, client: httpx.AsyncClient) -> None:
+    await fill(log)
+    changed = "replace(convert_from(leaf, 'utf8'), '\"kt\":', '\"kt\":1')"
+    await log.break_it(f"update entry set leaf = convert_to({changed}, 'utf8') where index = 299")
+    assert "Los pasos no llevan a la raíz firmada" in await shown(client, "/entries/299")
+
+
+async def test_a_kept_checkpoint_is_compared(log: Log, client: httpx.AsyncClient) -> None:
+    await fill(log)
+    for row in await log.app.fetch("select note from checkpoint"):
+        kept = note.read_checkpoint(note.read(row["note"], [log.signer.verifier]))
+        root = b64encode(kept.root).decode()
+        assert f"empieza exactamente con las {kept.size}" in await shown(
+            client, "/consistency", size=kept.size, root=f" {root} "
+        )
+        other = b64encode(merkle.leaf_hash(kept.root)).decode()
+        assert "corresponde aquí otra raíz" in await shown(client, "/consistency", size=kept.size, root=other)
+        assert "se cortó el final" in await shown(client, "/consistency", size=kept.size + 300, root=root)
+
+
+async def test_the_proof_of_consistency_is_there_for_programs(log: Log, client: httpx.AsyncClient) -> None:
+    await fill(log)
+    for size in (1, 100, 107, 256, 290, 300):
+        found = (await client.get(f"/v1/consistency/{size}")).json()
+        path = [b64decode(one) for one in found["proof"]]
+        roots = b64decode(found["old_root"]), b64decode(found["root"])
+        assert merkle.consistent(size, 300, *roots, path)
+        assert note.read(found["checkpoint"], [log.signer.verifier]).startswith(f"{ORIGIN}\n300\n{found['root']}\n")
+    assert (await client.get("/v1/consistency/301")).status_code == 404
+    assert (await client.get("/v1/consistency/0")).status_code == 422
+
+
+@asynccontextmanager
+async def served(log: Log) -> AsyncIterator[str]:
+    """The pages on a port of their own."""
+    port = Ports.free().audit
+    server = uvicorn.Server(uvicorn.Config(made(log), port=port, log_level="error", lifespan="off"))
+    serving = asyncio.create_task(server.serve())
+    async with asyncio.timeout(30):
+        while not server.started:
+            await asyncio.sleep(0.02)
+    yield f"http://127.0.0.1:{port}"
+    server.should_exit = True
+    await serving
+
+
+async def checked(page: Page) -> list[str]:
+    """What the checks say after the button was pressed."""
+    await page.locator("[data-run]").press("Enter")
+    await page.locator("[data-check]:not([class])").first.wait_for(state="detached")
+    found: list[str] = await page.locator("[data-check]").evaluate_all("all => all.map((one) => one.className)")
+    return found
+
+
+async def test_a_reader_checks_in_the_browser(log: Log, browser: Browser) -> None:
+    await fill(log)
+    async with served(log) as address, chromium.opened(browser) as page:
+        for index in (0, DUPLICATE, CONFLICT, GAP, UNREADABLE, FACT, RECEIPT, 255, 256, 299):
+            await page.goto(f"{address}/entries/{index}")
+            assert await checked(page) == ["good", "good", "good"], index
+        kept = await log.app.fetchval("select note from checkpoint where size = 107")
+        await page.goto(f"{address}/")
+        assert await checked(page) == ["good"]
+        await page.get_by_role("link", name="Comparar").click()
+        await page.get_by_label("Tamaño").fill(kept.split("\n")[1])
+        await page.get_by_label("Raíz").fill(kept.split("\n")[2])
+        await page.get_by_role("button", name="Comparar").click()
+        assert await checked(page) == ["good", "good"]
+
+
+@pytest.mark.parametrize(
+    ("what", "before", "after", "verdict"),
+    [
+        ("the leaf", '&#34;kt&#34;:', '&#34;kt&#34;:1', ["bad", "bad", "good"]),
+        ("the index", 'data-index="0"', 'data-index="1"', ["good", "bad", "good"]),
+        ("the signed size", "\n300\n", "\n299\n", ["good", "bad", "bad"]),
+        ("the signer", "+A", "+B", ["good", "good", "bad"]),
+    ],
+)  # fmt: skip
+async def test_a_lying_page_is_found_out(log: Log, browser: Browser, what: str, before: str, after: str, verdict: list[str]
+) -> None:
+    await fill(log)
+    async with served(log) as address, chromium.opened(browser) as page:
+
+        async def lie(route: Any) -> None:
+            answer = await route.fetch()
+            body = await answer.text()
+            assert before in body, what
+            await route.fulfill(response=answer, body=body.replace(before, after))
+
+        await page.route("**/entries/*", lie)
+        await page.goto(f"{address}/entries/0")
+        assert await checked(page) == verdict
