@@ -16,7 +16,6 @@ from fastapi import Path as PathParameter
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from pydantic import BaseModel, BeforeValidator, Field, StringConstraints
 
-from contracts import topics
 from contracts.directory import Institution
 from services.audit import leaf as leaves
 from services.audit import merkle, proofs, wording
@@ -67,6 +66,7 @@ def add(
     here = Path(__file__).parent
     made = site.add(app, "audit", here, addresses=settings.addresses, members=members, web_assets=settings.web_assets)
     made.templates.filters["base64"] = _b64
+    made.templates.globals["writer"] = lambda code: wording.services().get(code) or made.institution(code)
 
     @app.get("/", include_in_schema=False)
     async def log(asked: Annotated[Asked, Query()]) -> Response:
@@ -88,7 +88,7 @@ def add(
             entries=[_entry(row) for row in rows[:_PER_PAGE]],
             older=_older(asked, rows[_PER_PAGE - 1]["index"]) if len(rows) > _PER_PAGE else None,
             rare={kind: wording.kind(kind) for kind in RARE},
-            owners=[topics.REFERRALS, topics.NOTIFICATIONS],
+            services=wording.services(),
             members=sorted(members().values(), key=lambda one: one.name),
         )
 

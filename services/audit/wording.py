@@ -79,6 +79,12 @@ def fields(of: Mapping[str, Any]) -> Iterator[Field]:
             yield Field(name, meaning, of[name], _written(name, of[name]), _LINKS.get(name))
 
 
+def services() -> Mapping[str, str]:
+    """Our own services that write to logged topics, with their names."""
+    named: Mapping[str, str] = _texts()["service"]
+    return named
+
+
 def kind(of: Kind) -> str:
     """The kind of a leaf in a word."""
     return str(_texts()["kind"][of])

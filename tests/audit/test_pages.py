@@ -14,6 +14,7 @@ import uvicorn
 from fastapi import FastAPI
 from playwright.async_api import Browser, Page, async_playwright
 
+from contracts import topics
 from contracts.directory import SEED, load
 from deploy.embedded.ports import Ports
 from services.audit import api, merkle, note, pages, wording
@@ -86,7 +87,7 @@ async def test_the_list_can_be_narrowed(log: Log, client: httpx.AsyncClient) -> 
         page = await shown(client, "/", clase=kind)
         assert listed(page) == [index]
         assert wording.kind(kind) in page
-    assert listed(await shown(client, "/", institucion="referrals")) == [FACT]
+    assert listed(await shown(client, "/", institucion=topics.REFERRALS)) == [FACT]
     row = await log.app.fetchrow("select referral, fact_id from entry where index = $1", FACT)
     assert listed(await shown(client, "/", fact=row["fact_id"])) == [RECEIPT, FACT]
     about = await log.app.fetch("select index from entry where referral = $1 order by index desc", row["referral"])
@@ -130,6 +131,7 @@ async def test_every_field_of_a_leaf_has_words() -> None:
 
     known = {name for required, allowed in leaf._FIELDS.values() for name in (*required, *allowed)}
     assert known == wording._texts()["field"].keys()
+    assert wording.services().keys() == {topics.REFERRALS, topics.NOTIFICATIONS}
     assert wording._texts()["kind"].keys() == wording._texts()["kind_said"].keys() == set(Kind)
 
 
@@ -212,7 +214,8 @@ async def test_a_reader_checks_in_the_browser(log: Log, browser: Browser) -> Non
         ("the signer", "+A", "+B", ["good", "good", "bad"]),
     ],
 )  # fmt: skip
-async def test_a_lying_page_is_found_out(log: Log, browser: Browser, what: str, before: str, after: str, verdict: list[str]
+async def test_a_lying_page_is_found_out(
+    log: Log, browser: Browser, what: str, before: str, after: str, verdict: list[str]
 ) -> None:
     await fill(log)
     async with served(log) as address, chromium.opened(browser) as page:
