@@ -45,8 +45,8 @@ def _options(settings: Settings, application: str) -> dict[str, object]:
             # A generic plan for `= any($1)` got stuck at a sequential scan on fresh tables.
             "plan_cache_mode": "force_custom_plan",
             "jit": "off",
-            # A frozen process must not hold its locks against the others.
-            "idle_in_transaction_session_timeout": "20s",
+            # A frozen process must not hold its locks against the others; Kafka gives its topics away as soon.
+            "idle_in_transaction_session_timeout": "10s",
             "timezone": "UTC",
         },
     }

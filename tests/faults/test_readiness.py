@@ -1,37 +1,19 @@
 """Readiness is honest: what stands still is said within seconds, and said no more when it moves again."""
 
 import asyncio
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
-import psutil
 import pytest
 
 from deploy.embedded.ports import Ports
 from deploy.embedded.stack import SERVICES, Stack
+from tests.faults.load import frozen
 from tests.support.wire import eventually
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(300)]
 
 SAID_WITHIN = 30  # the promise is 15 s on an idle machine
-
-
-@contextmanager
-def frozen(pid: int | None) -> Iterator[None]:
-    """A process and all its children, stopped: connections stay open and nobody answers."""
-    assert pid is not None
-    process = psutil.Process(pid)
-    everyone = [process, *process.children(recursive=True)]
-    for one in everyone:
-        one.send_signal(signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        for one in everyone:
-            one.send_signal(signal.SIGCONT)
 
 
 async def test_a_frozen_kafka_or_postgres_shows_in_every_service(session_folder: Path, anyio_backend: str) -> None:
