@@ -4,7 +4,7 @@ Reading is total: every header set gives an Envelope or a Problem with the heade
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from uuid import UUID
@@ -32,14 +32,18 @@ REQUIRED = (
     "ce_authid",
     "content-type",
 )
-OPTIONAL = ("ce_causationid", "ce_dataschema", "traceparent", "tracestate")
+OPTIONAL = ("ce_causationid", "ce_dataschema")
 READ = frozenset(REQUIRED + OPTIONAL)
-"""The only headers anybody reads. What else a sender attaches (``reply_to``, ``baggage``) has no effect."""
+"""The only headers a declaration is read from. What else is attached (``reply_to``, ``baggage``) has no effect."""
+
+TRACEPARENT = "traceparent"
+"""Read beside them (W3C Trace Context, version 00). Whatever stands there, the declaration is the same."""
 
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _SOURCE = re.compile(r"//([a-z][a-z0-9]*(?:-[a-z0-9]+)*)/[A-Za-z0-9._~/-]{1,64}")
 _TYPE = re.compile(re.escape(TYPE_PREFIX) + r"([a-z-]{1,32})\.v([0-9]{1,3})")
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:[Zz]|[+-]\d\d:\d\d)")
+_TRACEPARENT = re.compile(rb"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 _REFERENCE = re.compile(r"[A-Za-z0-9._:/-]{1,64}")
 
 
@@ -87,7 +91,7 @@ class Envelope:
             "ce_dataschema": schema_urn(f"referral.{self.verb}"),
             "content-type": CONTENT_TYPE,
             "ce_causationid": self.causation and str(self.causation),
-            "traceparent": self.traceparent,
+            TRACEPARENT: self.traceparent,
         }
         return [(name, text.encode()) for name, text in texts.items() if text]
 
@@ -125,7 +129,15 @@ def read_headers(headers: Iterable[Header]) -> dict[str, str] | Flaw:
     return texts
 
 
-def read(headers: Iterable[Header]) -> Envelope | Flaw:
+def trace_context(headers: Iterable[Header]) -> str | None:
+    """The traceparent of a record; None unless there is exactly one and it is valid (W3C Trace Context, 2.2)."""
+    found = [value for name, value in headers if name == TRACEPARENT]
+    if len(found) != 1 or found[0] is None or not _TRACEPARENT.fullmatch(found[0]):
+        return None
+    return found[0].decode()
+
+
+def read(headers: Sequence[Header]) -> Envelope | Flaw:
     """The envelope of a declaration, or the first thing wrong with it."""
     texts = read_headers(headers)
     if isinstance(texts, Flaw):
@@ -169,7 +181,7 @@ def read(headers: Iterable[Header]) -> Envelope | Flaw:
         auth_type=AuthType(texts["ce_authtype"]),
         auth_id=texts["ce_authid"],
         causation=UUID(causation) if causation else None,
-        traceparent=texts.get("traceparent"),
+        traceparent=trace_context(headers),
     )
 
 

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from contracts.codec import Declaration
 from contracts.declarations import BODIES, Details
-from contracts.envelope import Envelope
+from contracts.envelope import TRACEPARENT, Envelope
 from contracts.sdk.uuid7 import uuid7
 from contracts.sealing import Sealed
 from contracts.values import AuthType, Verb
@@ -41,12 +41,14 @@ def declare(
     causation: UUID | None = None,
     event_id: UUID | None = None,
     system: str = "sdk",
+    traceparent: str | None = None,
 ) -> Declaration:
     """A declaration of ``institution`` about ``referral``.
 
     ``time`` is when it happened (now unless given), ``causation`` the id of what led to it, ``system`` the part of
-    the institution's software that speaks (in the CloudEvents source). Keep the result: sending it again is safe,
-    making it again is another declaration.
+    the institution's software that speaks (in the CloudEvents source), ``traceparent`` the trace that Ruta goes on with
+    (W3C Trace Context; that of the current span where OpenTelemetry is installed). Keep the result: sending it again is
+    safe, making it again is another declaration.
     """
     return Declaration(
         Envelope(
@@ -60,7 +62,18 @@ def declare(
             auth_type=AuthType.USER if isinstance(by, Official) else AuthType.SYSTEM,
             auth_id=by.id,
             causation=causation,
+            traceparent=traceparent or _current_trace(),
         ),
         details,
         sealed,
     )
+
+
+def _current_trace() -> str | None:
+    try:
+        from opentelemetry.propagate import inject
+    except ImportError:
+        return None
+    carrier: dict[str, str] = {}
+    inject(carrier)
+    return carrier.get(TRACEPARENT)

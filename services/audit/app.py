@@ -11,6 +11,7 @@ from services.runtime import database, kafka, web
 from services.runtime.members import Members
 from services.runtime.process import Job, closing
 from services.runtime.progress import ConsumerProgress, DatabasePulse
+from services.runtime.telemetry import Telemetry, age, by_topic, value
 
 
 @asynccontextmanager
@@ -18,6 +19,8 @@ async def service(settings: Settings) -> AsyncIterator[list[Job]]:
     """Sequencer and API of one process."""
     signer = keys.load(settings.audit_signing_key_file, settings.audit_origin)
     async with AsyncExitStack() as stack:
+        telemetry = Telemetry("audit", settings.instance)
+        await stack.enter_async_context(closing(telemetry))
         writer = await database.connect(settings, application="audit sequencer")
         await stack.enter_async_context(closing(writer))
         reader = await database.connect(settings, application="audit lookups")
@@ -36,7 +39,7 @@ async def service(settings: Settings) -> AsyncIterator[list[Job]]:
         await stack.enter_async_context(closing(records, "stop"))
 
         streams = Streams(records, kafka.Admin(settings).cluster)
-        sequencer = Sequencer(writer, reader, keys_connection, signer, streams, settings.audit_seen_file)
+        sequencer = Sequencer(writer, reader, keys_connection, signer, streams, telemetry, settings.audit_seen_file)
         progress, pulse = ConsumerProgress(), DatabasePulse(pool)
 
         async def missing() -> list[str]:
@@ -44,7 +47,12 @@ async def service(settings: Settings) -> AsyncIterator[list[Job]]:
             return [*pulse.missing(), *waiting]
 
         app = api.build(pool, settings.audit_origin, signer.verifier.vkey, missing)
+        web.expose(app, telemetry, missing)
         pages.add(app, settings, pool, signer.verifier.vkey, Members(settings.directory_file).current)
+
+        telemetry.watch("ruta.lag", lambda: by_topic(records))
+        telemetry.watch("ruta.tree.size", lambda: value(sequencer.signed and sequencer.signed[0]))
+        telemetry.watch("ruta.checkpoint.age", lambda: value(sequencer.signed and age(sequencer.signed[1])))
 
         async def http() -> None:
             await web.serve(app, settings.http_host, settings.http_port)

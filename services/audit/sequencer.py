@@ -9,18 +9,20 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 
 import asyncpg
 from aiokafka import AIOKafkaConsumer
 
-from services.audit import keyring, seen, sequence, store, tree
+from services.audit import keyring, proofs, seen, sequence, store, tree
 from services.audit.note import Signer
 from services.audit.reading import Arrival, Gap
 from services.audit.sequence import FirstUse, Head, Known, Tail, Use
 from services.audit.streams import Streams
-from services.runtime import kafka
+from services.runtime import clock, kafka
 from services.runtime.settings import Settings
+from services.runtime.telemetry import Telemetry
 
 log = logging.getLogger("ruta.audit")
 
@@ -67,15 +69,19 @@ class Sequencer:
         keys: asyncpg.Connection,
         signer: Signer,
         streams: Streams,
+        telemetry: Telemetry,
         seen_file: Path | None = None,
     ) -> None:
         self.writer, self.reader, self.keys = writer, reader, keys
         self.signer = signer
         self.streams = streams
+        self.telemetry = telemetry
         self.seen_file = seen_file
         self.checkpoint: str | None = None
         """The newest one that this process has committed."""
         self.head: Head | None = None
+        self.signed: tuple[int, datetime] | None = None
+        """Size and time of the newest checkpoint, whoever committed it."""
         self.busy_since: float | None = None
         self._owners: dict[str, Tail] = {}
         self._referrals: dict[str, Tail] = {}
@@ -89,6 +95,8 @@ class Sequencer:
         head = await tree.head(self.writer, self.signer.verifier)
         await seen.check(self.writer, self.signer.verifier, self.seen_file, head)
         self.head = head
+        if newest := await proofs.newest(self.reader):
+            self.signed = newest.size, newest.stored_at
         log.info("sequencer active", extra={"size": head.size})
         async with self.streams.listing():
             while True:
@@ -121,7 +129,7 @@ class Sequencer:
         batch = sequence.assemble(self.head, items, known)
         sequence.check(self.head, batch)
         await self._committed()
-        self._on_its_way = asyncio.create_task(self._store(batch))
+        self._on_its_way = asyncio.create_task(self._store(batch, items))
         self.head, self._uses = batch.head, batch.uses
         self._remember(batch)
 
@@ -130,16 +138,25 @@ class Sequencer:
             await self._on_its_way
             self._on_its_way = None
 
-    async def _store(self, batch: sequence.Batch) -> None:
+    async def _store(self, batch: sequence.Batch, items: Sequence[Arrival | Gap]) -> None:
+        records = [item.record for item in items if isinstance(item, Arrival)]
         self.busy_since = started = time.monotonic()
-        self.checkpoint = await store.append(self.writer, batch, self.signer)
-        self.busy_since = None
+        with self.telemetry.batch("append", (record.headers for record in records)):
+            self.checkpoint = await store.append(self.writer, batch, self.signer)
+        self.busy_since, now = None, clock.now()
+        self.signed = batch.head.size, now
+        kinds = Counter(str(one.kind) for one in batch.columns)
+        for kind, count in kinds.items():
+            self.telemetry.add("ruta.leaves", count, kind=kind)
+        if records:
+            oldest = min(record.timestamp for record in records) / 1000
+            self.telemetry.record("ruta.sequencing.latency", max(0.0, now.timestamp() - oldest))
         log.info(
             "batch",
             extra={
                 "records": len(batch.leaves),
                 "size": batch.head.size,
-                "outcomes": dict(Counter(one.kind for one in batch.columns)),
+                "outcomes": dict(kinds),
                 "seconds": round(time.monotonic() - started, 4),
             },
         )

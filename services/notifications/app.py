@@ -1,25 +1,34 @@
 """The notification service, put together: one constructor, used by the process and by tests."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 
 from contracts import topics
 from contracts.codec import Located
+from contracts.receipts import AlertChannel, ReceiptStatus
 from services.notifications import api, jobs, receipts, store
 from services.notifications.channels.email import Email
+from services.notifications.delivery import Settlement
+from services.notifications.routing import Alert
 from services.notifications.settings import Settings
-from services.notifications.worker import Worker
-from services.runtime import database, sql
+from services.notifications.worker import Letter, Worker
+from services.runtime import database, sql, web
 from services.runtime.members import Members
 from services.runtime.pipeline import http, pipeline
 from services.runtime.process import Job, closing
+from services.runtime.telemetry import age, value
 
 _RELAY = sql.load(Path(__file__).parent / "sql" / "relay.sql")
 _WORKER = sql.load(Path(__file__).parent / "sql" / "worker.sql")
+
+QUEUE_LOOKED_AT_EVERY = 5.0
+"""Seconds between two counts of the mails that wait, for ``/metrics``."""
 
 
 @asynccontextmanager
@@ -27,8 +36,26 @@ async def service(settings: Settings) -> AsyncIterator[list[Job]]:
     """Intake of facts, mail worker, relay of receipts, API and housekeeping of one process."""
     members = Members(settings.directory_file)
 
+    planned: Sequence[Alert] = ()
+
     async def work(connection: asyncpg.Connection, batch: Sequence[Located], unstorable: bool) -> None:
-        await store.apply(connection, batch, unstorable, members.current())
+        nonlocal planned
+        planned = await store.apply(connection, batch, unstorable, members.current())
+
+    def committed() -> None:
+        for channel, count in Counter(alert.channel for alert in planned).items():
+            line.telemetry.add("ruta.alerts", count, channel=channel)
+        if planned:
+            oldest = min(alert.occurred_at for alert in planned)
+            line.telemetry.record("ruta.alert.latency", age(oldest), channel=AlertChannel.INBOX)
+
+    def mailed(settled: Sequence[tuple[Letter, Settlement]]) -> None:
+        line.relay.wake.set()
+        for letter, settlement in settled:
+            line.telemetry.add("ruta.mail.attempts", status=settlement.status)
+            if settlement.status is ReceiptStatus.SENT:
+                waited = age(letter.alert.occurred_at)
+                line.telemetry.record("ruta.alert.latency", waited, channel=AlertChannel.EMAIL)
 
     async with AsyncExitStack() as stack:
         worker_connection = await database.connect(settings, application="notifications worker")
@@ -45,10 +72,23 @@ async def service(settings: Settings) -> AsyncIterator[list[Job]]:
                 topics=(topics.FACTS,),
                 outbox=_RELAY,
                 channel=receipts.CHANNEL,
+                written="at",
                 messages=receipts.messages,
+                committed=committed,
             )
         )
-        worker = Worker(worker_connection, email, members, settings.mail_sender, after_commit=line.relay.wake.set)
+        worker = Worker(worker_connection, email, members, settings.mail_sender, after_commit=mailed)
+
+        queue: Mapping[str, Any] = {"waiting": None, "oldest": None}
+
+        async def watch_queue() -> None:
+            nonlocal queue
+            while True:
+                queue = await line.pool.fetchrow(_WORKER["queue"])
+                await asyncio.sleep(QUEUE_LOOKED_AT_EVERY)
+
+        line.telemetry.watch("ruta.mail.waiting", lambda: value(queue["waiting"]))
+        line.telemetry.watch("ruta.mail.age", lambda: value(age(queue["oldest"]) if queue["oldest"] else 0.0))
 
         async def housekeeping() -> None:
             while True:
@@ -56,5 +96,6 @@ async def service(settings: Settings) -> AsyncIterator[list[Job]]:
                 await asyncio.sleep(3600)
 
         app = api.build(line.pool, line.missing, members.current, lambda: worker.down_since)
+        web.expose(app, line.telemetry, line.missing)
         await stack.enter_async_context(line.reading())
-        yield [*line.jobs, worker.run, http(app, settings), housekeeping]
+        yield [*line.jobs, worker.run, http(app, settings), housekeeping, watch_queue]

@@ -29,8 +29,8 @@ async def apply(
     batch: Sequence[Located],
     refused_by_storage: bool,
     members: Mapping[str, Institution],
-) -> None:
-    """Take a batch of facts inside the caller's transaction."""
+) -> Sequence[Alert]:
+    """Take a batch of facts inside the caller's transaction; returns the alerts that are new."""
     planned: list[Alert] = []
     unreadable: list[tuple[Located, Flaw]] = []
     for located in batch:
@@ -47,6 +47,7 @@ async def apply(
     await receipts.append(connection, [receipts.Entry(a.id, ReceiptStatus.DELIVERED, now) for a in delivered])
     kinds = dict(Counter(alert.kind for alert in new))
     log.info("batch", extra={"records": len(batch), "outcomes": kinds | {"unreadable": len(unreadable)}})
+    return new
 
 
 def read(located: Located) -> Fact | Flaw:

@@ -76,7 +76,7 @@ class Worker:
     channel: Channel
     members: Members
     sender: str
-    after_commit: Callable[[], None] = lambda: None
+    after_commit: Callable[[Sequence[tuple["Letter", Settlement]]], None] = lambda settled: None
     down_since: datetime | None = None
     _id: QueueManagerId = field(default_factory=lambda: QueueManagerId(uuid4()))
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
@@ -169,7 +169,7 @@ class Worker:
         for letter, _ in settled:
             del self._held[letter.job.id]
         self._judge_server([result for _, result in finished], now)
-        self.after_commit()
+        self.after_commit(settled)
         _report(settled)
 
     async def _settle(self, settled: Sequence[tuple[Letter, Settlement]]) -> dict[UUID, int]:

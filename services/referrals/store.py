@@ -13,6 +13,7 @@ import asyncpg
 
 from contracts.codec import Declaration, Located
 from contracts.directory import Institution
+from contracts.facts import QuarantinedFact, RefusedFact
 from contracts.values import Service, State, Urgency, Verb
 from services.referrals.fold import Claim, Decided, Entry, Folded, fold, read, unstorable
 from services.referrals.lifecycle import Referral
@@ -32,8 +33,11 @@ async def apply(
     batch: Sequence[Located],
     refused_by_storage: bool,
     members: Mapping[str, Institution],
-) -> None:
-    """Take a batch inside the caller's transaction: states, facts and sealed parts, or nothing at all."""
+) -> Mapping[tuple[str, str], int]:
+    """Take a batch inside the caller's transaction: states, facts and sealed parts, or nothing at all.
+
+    Returns how often each outcome was given, with its reason code where it has one.
+    """
     entries = [read(located, members) for located in batch]
     if refused_by_storage:
         entries = [unstorable(entry) for entry in entries]
@@ -50,7 +54,7 @@ async def apply(
     if in_vain:
         await connection.execute(_SQL["forget"], in_vain)
     await _append(connection, folded)
-    _report(folded)
+    return _report(folded)
 
 
 def restore(row: asyncpg.Record) -> Referral:
@@ -113,13 +117,19 @@ def _row(decided: Decided) -> tuple[object, ...]:
     )  # fmt: skip
 
 
-def _report(folded: Folded) -> None:
+def _report(folded: Folded) -> Mapping[tuple[str, str], int]:
     for error in folded.errors:
         log.critical("internal error in the rules, record quarantined", extra={"reason": logs.describe(error)})
-    outcomes = Counter(
-        str(getattr(decided.fact.data, "problem", None) or getattr(decided.fact.data, "reason", None))
-        if decided.fact.outcome in ("quarantined", "refused")
-        else decided.fact.outcome
-        for decided in folded.facts
-    )
-    log.info("batch", extra={"records": len(folded.facts), "outcomes": dict(outcomes)})
+    outcomes = Counter((decided.fact.outcome, _reason(decided)) for decided in folded.facts)
+    told = {reason or outcome: count for (outcome, reason), count in outcomes.items()}
+    log.info("batch", extra={"records": len(folded.facts), "outcomes": told})
+    return outcomes
+
+
+def _reason(decided: Decided) -> str:
+    match decided.fact.data:
+        case QuarantinedFact(problem=problem):
+            return str(problem)
+        case RefusedFact(reason=reason):
+            return str(reason)
+    return ""

@@ -10,9 +10,10 @@ from fastapi import FastAPI
 from services.runtime import database, kafka, web
 from services.runtime.intake import Intake, Work
 from services.runtime.process import Job, closing
-from services.runtime.progress import ConsumerProgress, DatabasePulse
+from services.runtime.progress import ConsumerProgress, DatabasePulse, Watermark
 from services.runtime.relay import Message, Relay
 from services.runtime.settings import Settings
+from services.runtime.telemetry import Telemetry, age, by_topic, value
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ class Pipeline:
     intake: Intake
     relay: Relay
     pool: asyncpg.Pool
+    telemetry: Telemetry
     missing: web.Missing
     """What does not move; for readiness."""
     jobs: Sequence[Job]
@@ -41,14 +43,19 @@ async def pipeline(
     pattern: str | None = None,
     outbox: Mapping[str, str],
     channel: str,
+    written: str,
     messages: Callable[[asyncpg.Record], Iterable[Message]],
+    committed: Callable[[], None],
 ) -> AsyncIterator[Pipeline]:
     """Open it: ``work`` per batch of ``topics`` or ``pattern``, then ``messages`` of each row of ``outbox``.
 
     ``wanted`` says which topics the group must read, ``outbox`` holds the relay's statements, ``channel`` is where
-    the database tells of new rows.
+    the database tells of new rows, ``written`` the column with their time; ``committed`` follows each
+    commit of ``work``.
     """
     async with AsyncExitStack() as stack:
+        telemetry = Telemetry(name, settings.instance)
+        await stack.enter_async_context(closing(telemetry))
         intake_connection = await database.connect(settings, application=f"{name} intake")
         await stack.enter_async_context(closing(intake_connection))
         relay_connection = await database.connect(settings, application=f"{name} relay")
@@ -59,7 +66,15 @@ async def pipeline(
         await producer.start()
         await stack.enter_async_context(closing(producer, "stop"))
 
-        relay = Relay(relay_connection, producer, outbox, messages, channel)
+        relay = Relay(
+            relay_connection, producer, outbox, messages, channel, written,
+            after_send=lambda rows: telemetry.add("ruta.outbox.sent", rows),
+        )  # fmt: skip
+
+        def after_commit() -> None:
+            relay.wake.set()
+            committed()
+
         intake = Intake(
             kafka.Admin(settings),
             intake_connection,
@@ -67,12 +82,19 @@ async def pipeline(
             wanted,
             group,
             settings.instance,
-            after_commit=relay.wake.set,
+            after_commit=after_commit,
         )
+        watermark = Watermark()
+
+        async def handle(batch: kafka.Batch) -> None:
+            with telemetry.batch("batch", (raw.headers for raw in batch)):
+                await intake.handle(batch)
+            watermark.saw(batch)
+
         broker = kafka.broker(settings)
         intake.consumer = kafka.subscribe(
             broker,
-            intake.handle,
+            handle,
             group=group,
             listener=intake.listener(),
             names=topics,
@@ -89,6 +111,11 @@ async def pipeline(
                 *relay.missing(),
             ]
 
+        telemetry.watch("ruta.lag", lambda: by_topic(intake.consumer.consumer))
+        telemetry.watch("ruta.outbox.age", lambda: value(age(relay.oldest) if relay.oldest else 0.0))
+        if "ruta.watermark.age" in telemetry.gauges:
+            telemetry.watch("ruta.watermark.age", lambda: value(watermark.age(intake.consumer.consumer)))
+
         @asynccontextmanager
         async def reading() -> AsyncIterator[None]:
             await broker.start()
@@ -98,7 +125,7 @@ async def pipeline(
                 finally:
                     intake.ended.set()
 
-        yield Pipeline(intake, relay, pool, missing, (intake.run, relay.run, pulse.run), reading)
+        yield Pipeline(intake, relay, pool, telemetry, missing, (intake.run, relay.run, pulse.run), reading)
 
 
 def http(app: FastAPI, settings: Settings) -> Job:

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,14 +28,14 @@ class ConsumerProgress:
             return ["a batch has been waiting for the database"]
         if not consumer.assignment():
             return []  # more workers than topics: this one waits for its turn
-        lag, total, polled = 0, 0, 0
+        total, polled = 0, 0
         for partition in consumer.assignment():
-            state = consumer._subscription.subscription.assignment.state_value(partition)
+            state = _state(consumer, partition)
             if state is None or not state.has_valid_position:
                 return ["positions are not known yet"]
             total += state.position
-            lag += max(0, (state.highwater or 0) - state.position)
             polled = max(polled, state.timestamp or 0)
+        lag = sum(lags(consumer).values())
         # A fetch is answered several times a second even when there is nothing to read.
         if time.time() * 1000 - polled > STALL_SECONDS * 1000:
             return ["Kafka does not answer"]
@@ -43,6 +44,41 @@ class ConsumerProgress:
         elif self.waiting_since is not None and now - self.waiting_since > STALL_SECONDS:
             return ["records wait and none is taken"]
         return []
+
+
+@dataclass
+class Watermark:
+    """How far a consumer has read, in the broker's time."""
+
+    began: float = field(default_factory=time.time)
+    latest: dict[str, float] = field(default_factory=dict)
+
+    def saw(self, records: Sequence[Any]) -> None:
+        """These records were taken."""
+        for one in records:
+            self.latest[one.topic] = one.timestamp / 1000
+
+    def age(self, consumer: Any) -> float:
+        """Seconds between now and the least broker time up to which every partition was read; 0 at their ends."""
+        behind = [self.latest.get(topic, self.began) for topic, lag in lags(consumer).items() if lag]
+        return max(0.0, time.time() - min(behind)) if behind else 0.0
+
+
+def lags(consumer: Any) -> dict[str, int]:
+    """How many records wait, by topic, as the client knows it from its last fetch: nothing is asked for this."""
+    found: dict[str, int] = {}
+    if consumer is None or not _assigned(consumer):
+        return found
+    for partition in consumer.assignment():
+        state = _state(consumer, partition)
+        if state is not None and state.has_valid_position:
+            waiting = max(0, (state.highwater or 0) - state.position)
+            found[partition.topic] = found.get(partition.topic, 0) + waiting
+    return found
+
+
+def _state(consumer: Any, partition: Any) -> Any:
+    return consumer._subscription.subscription.assignment.state_value(partition)
 
 
 def _assigned(consumer: Any) -> bool:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, NamedTuple
 
 import asyncpg
@@ -56,6 +57,11 @@ class Relay:
     sql: Mapping[str, str]
     messages: Callable[[asyncpg.Record], Iterable[Message]]
     channel: str
+    written: str
+    """The column of ``read`` that says when a row was written."""
+    after_send: Callable[[int], None] = lambda rows: None
+    oldest: datetime | None = None
+    """When the oldest row that Kafka has not acknowledged was written; None while there is none."""
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     behind_since: float | None = None
 
@@ -70,12 +76,13 @@ class Relay:
             self.wake.clear()
             rows = await self.connection.fetch(self.sql["relay_read"], cursor, BATCH)
             if rows:
-                self.behind_since = self.behind_since or time.monotonic()
+                self.behind_since, self.oldest = self.behind_since or time.monotonic(), rows[0][self.written]
                 await self._send(rows)
                 self.behind_since = time.monotonic()
                 cursor = await self._advance(cursor, rows[-1]["position"])
+                self.after_send(len(rows))
                 continue
-            self.behind_since = None
+            self.behind_since = self.oldest = None
             with suppress(TimeoutError):
                 async with asyncio.timeout(POLL_SECONDS):
                     await self.wake.wait()

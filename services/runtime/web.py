@@ -8,9 +8,12 @@ import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.middleware.trustedhost import TrustedHostMiddleware
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from fastapi.telemetry import TelemetryConfig
+from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import StringConstraints
+
+from services.runtime.telemetry import Telemetry, value
 
 Missing = Callable[[], Awaitable[list[str]]]
 """What a service still waits for, in short English phrases; empty when it makes progress."""
@@ -44,6 +47,18 @@ def api(title: str, missing: Missing) -> FastAPI:
         return JSONResponse({"ready": not waiting, "missing": waiting}, 503 if waiting else 200)
 
     return app
+
+
+def expose(app: FastAPI, telemetry: Telemetry, missing: Missing) -> None:
+    """Add ``/metrics`` in Prometheus' text format. Answered from memory: PostgreSQL and Kafka are not asked."""
+    ready = False
+    telemetry.watch("ruta.ready", lambda: value(float(ready)))
+
+    @app.get("/metrics", include_in_schema=False)
+    async def metrics() -> Response:
+        nonlocal ready
+        ready = not await missing()
+        return Response(telemetry.exposition(), media_type=CONTENT_TYPE_LATEST)
 
 
 async def serve(app: FastAPI, host: str, port: int) -> None:

@@ -20,6 +20,7 @@ from services.audit.seal import Key
 from services.audit.sequence import Batch, Head, Known, assemble, check
 from services.audit.sequencer import Sequencer
 from services.audit.verify import Verdict, verify
+from services.runtime.telemetry import Telemetry
 from tests.support import builders as make
 
 ORIGIN = "log.example/audit"
@@ -93,7 +94,7 @@ class Log(Arrivals):
 
     def sequencer(self) -> Sequencer:
         """A sequencer that appends what it is given, from the beginning of an empty log."""
-        made = Sequencer(self.app, self.app, self.keys, self.signer, streams=None)  # type: ignore[arg-type]
+        made = Sequencer(self.app, self.app, self.keys, self.signer, None, Telemetry("audit"))  # type: ignore[arg-type]
         made.head = Head()
         return made
 

@@ -193,10 +193,13 @@ def test_decoding_never_raises_with_any_json_in_the_place_of_any_part(data: st.D
     check(codec.decode(record(value=json.dumps(body).encode())))
 
 
+TRACEPARENT = f"00-{'a' * 32}-{'b' * 16}-01"
+
+
 @pytest.mark.parametrize("verb", BODIES, ids=str)
 def test_what_is_encoded_decodes_to_itself(verb: Verb) -> None:
     made = declaration(verb)
-    made = replace(made, envelope=replace(made.envelope, causation=uuid4(), traceparent="00-" + "a" * 32 + "-01"))
+    made = replace(made, envelope=replace(made.envelope, causation=uuid4(), traceparent=TRACEPARENT))
     key, headers, value = codec.encode(made)
     at = int(made.envelope.time.timestamp() * 1000)
     assert codec.decode(record(key, tuple(headers), value, at)) == made
@@ -283,3 +286,21 @@ def test_the_cloudevents_library_reads_facts(fact: Fact) -> None:
     assert (attributes["id"], attributes["time"]) == (str(fact.id), fact.time)
     assert attributes["type"] == f"co.ruta.fact.{fact.data.kind}.v1"
     assert data == json.loads(fact.value())
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        [b"x"], [b""], [None], [b"\xff" * 55], [b"0" * 100_000], [TRACEPARENT.encode()] * 2,
+        [b"00-" + b"0" * 32 + b"-" + b"b" * 16 + b"-01"], [b"00-" + b"a" * 32 + b"-" + b"0" * 16 + b"-01"],
+        [TRACEPARENT.upper().encode()], [b"01" + TRACEPARENT[2:].encode()], [TRACEPARENT.encode() + b"\n"],
+    ],
+)  # fmt: skip
+def test_a_trace_that_cannot_be_followed_changes_nothing(hostile: list[bytes | None]) -> None:
+    plain = codec.decode(record())
+    assert codec.decode(record(headers=(*HEADERS, *(("traceparent", value) for value in hostile)))) == plain
+    traced = codec.decode(record(headers=(*HEADERS, ("traceparent", TRACEPARENT.encode()))))
+    assert isinstance(traced, Declaration)
+    assert isinstance(plain, Declaration)
+    assert traced.envelope.traceparent == TRACEPARENT
+    assert plain.envelope.traceparent is None

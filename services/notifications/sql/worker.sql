@@ -15,3 +15,7 @@ returning stored.alert_id, stored.attempts;
 
 -- forget_job_log --
 delete from pgqueuer.pgqueuer_log where created < now() - $1::interval;
+
+-- queue --
+-- How many mails wait, and since when.
+select count(*) as waiting, min(created) as oldest from pgqueuer.pgqueuer;
