@@ -32,7 +32,7 @@ async def test_a_frozen_holder_is_replaced(stack: Stack, schema: str, monkeypatc
     holder, connection = await connect(stack, "referrals_app", schema), await connect(stack, "referrals_app", schema)
     assert await holder.fetchval(SQL["relay_lock"])
     await waiting_fact(connection)
-    standby = Relay(connection, cast(AIOKafkaProducer, None), SQL, lambda row: [], channel="unused", written="received_at")
+    standby = Relay(connection, cast(AIOKafkaProducer, None), SQL, lambda row: [], "unused", "received_at")
     running = asyncio.ensure_future(standby.run())
     try:
         await eventually(lambda: moved(stack, schema), 30, "the standby taking over")
@@ -51,7 +51,7 @@ async def test_a_holder_that_has_nothing_to_do_keeps_its_place(
     monkeypatch.setattr(relay, "POLL_SECONDS", 0.05)
     holder, connection = await connect(stack, "referrals_app", schema), await connect(stack, "referrals_app", schema)
     assert await holder.fetchval(SQL["relay_lock"])
-    standby = Relay(connection, cast(AIOKafkaProducer, None), SQL, lambda row: [], channel="unused", written="received_at")
+    standby = Relay(connection, cast(AIOKafkaProducer, None), SQL, lambda row: [], "unused", "received_at")
     running = asyncio.ensure_future(standby.run())
     await asyncio.sleep(0.5)
     assert standby.missing() == []
