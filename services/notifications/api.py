@@ -6,7 +6,7 @@ The texts are those of the notices: no personal data is stored here, so none can
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 import asyncpg
@@ -14,31 +14,14 @@ from fastapi import FastAPI, HTTPException, Query
 from pydantic import BaseModel
 
 from contracts.directory import Institution
-from contracts.receipts import ReceiptStatus
-from services.notifications import receipts, render
-from services.notifications.rows import restore
+from contracts.values import Urgency
+from services.notifications import inbox
+from services.notifications.inbox import Item
 from services.runtime import clock, sql, web
 
 _SQL = sql.load(Path(__file__).parent / "sql" / "read.sql")
 
 Members = Callable[[], Mapping[str, Institution]]
-
-
-class Item(BaseModel):
-    """One alert in an inbox, with its Spanish text. Times are UTC."""
-
-    alert: UUID
-    fact: UUID
-    kind: str
-    referral: UUID | None
-    urgency: str | None
-    actor: str
-    occurred_at: datetime
-    planned_at: datetime
-    opened_at: datetime | None
-    title: str
-    text: str
-    action: str
 
 
 class Inbox(BaseModel):
@@ -98,32 +81,30 @@ def build(
     app = web.api("Ruta notifications", missing)
 
     @app.get("/v1/inbox/{institution}")
-    async def inbox(
+    async def inbox_of(
         institution: web.Code,
         after: Annotated[int | None, Query(ge=1)] = None,
         limit: Annotated[int, Query(ge=1, le=500)] = 50,
         unread: bool = False,
+        urgency: Urgency | None = None,
     ) -> Inbox:
         """A page of an institution's inbox; 404 for an institution that the directory does not know."""
         known = members()
         if institution not in known:
             raise HTTPException(404, "no such institution")
-        rows = await pool.fetch(_SQL["inbox"], institution, after, unread, limit)
+        filters = inbox.Filters(unread=unread or None, urgency=urgency)
+        rows = await inbox.page(pool, institution, filters, after, limit)
         return Inbox(
             institution=institution,
-            unread=await pool.fetchval(_SQL["unread"], institution),
-            alerts=[Item(**_item(row, known)) for row in rows],
+            unread=await inbox.unread(pool, institution),
+            alerts=[Item(**inbox.item(row, known)) for row in rows],
             next=rows[-1]["position"] if len(rows) == limit else None,
         )
 
     @app.post("/v1/inbox/{institution}/{alert}/read")
     async def read(institution: web.Code, alert: UUID) -> Opened:
         """Say that somebody of the institution has opened an alert. Saying it again changes nothing."""
-        now = clock.now()
-        async with pool.acquire() as connection, connection.transaction():
-            if await connection.fetchval(_SQL["open"], institution, alert, now):
-                await receipts.append(connection, [receipts.Entry(alert, ReceiptStatus.OPENED, now)])
-            opened_at = await connection.fetchval(_SQL["opened_at"], institution, alert)
+        opened_at = await inbox.mark_opened(pool, institution, alert, clock.now())
         if opened_at is None:
             raise HTTPException(404, "no such alert in this inbox")
         return Opened(alert=alert, opened_at=opened_at)
@@ -133,9 +114,7 @@ def build(
         """The alerts about a referral or of a fact, oldest first, with their receipts; at most 500."""
         if referral is None and fact is None:
             raise HTTPException(422, "name a referral or a fact")
-        rows = await pool.fetch(_SQL["alerts"], referral, fact)
-        became = await pool.fetch(_SQL["receipts"], [row["alert_id"] for row in rows])
-        return [_view(row, members(), became) for row in rows]
+        return await alert_views(pool, members(), referral, fact)
 
     @app.get("/v1/counts")
     async def counts() -> Counts:
@@ -150,29 +129,19 @@ def build(
     return app
 
 
-def _item(row: asyncpg.Record, members: Mapping[str, Institution]) -> dict[str, Any]:
-    alert = restore(row)
-    said = render.notice(alert, members)
-    return {
-        "alert": alert.id,
-        "fact": alert.fact_id,
-        "kind": alert.kind,
-        "referral": alert.referral,
-        "urgency": alert.urgency,
-        "actor": alert.actor,
-        "occurred_at": alert.occurred_at,
-        "planned_at": row["planned_at"],
-        "opened_at": row["opened_at"],
-        "title": said.title,
-        "text": said.text,
-        "action": said.action,
-    }
+async def alert_views(
+    pool: asyncpg.Pool, members: Mapping[str, Institution], referral: UUID | None, fact: UUID | None
+) -> list[AlertView]:
+    """The alerts about a referral or of a fact, oldest first, with what became of them; at most 500."""
+    rows = await pool.fetch(_SQL["alerts"], referral, fact)
+    became = await pool.fetch(_SQL["receipts"], [row["alert_id"] for row in rows])
+    return [_view(row, members, became) for row in rows]
 
 
 def _view(row: asyncpg.Record, members: Mapping[str, Institution], became: Sequence[asyncpg.Record]) -> AlertView:
     own = [receipt for receipt in became if receipt["alert_id"] == row["alert_id"]]
     return AlertView(
-        **_item(row, members),
+        **inbox.item(row, members),
         recipient=row["recipient"],
         channel=row["channel"],
         status=row["status"],

@@ -12,7 +12,7 @@ import asyncpg
 from contracts import topics
 from contracts.codec import Located
 from contracts.receipts import AlertChannel, ReceiptStatus
-from services.notifications import api, jobs, receipts, store
+from services.notifications import api, jobs, live, pages, receipts, store
 from services.notifications.channels.email import Email
 from services.notifications.delivery import Settlement
 from services.notifications.routing import Alert
@@ -97,5 +97,8 @@ async def service(settings: Settings) -> AsyncIterator[list[Job]]:
 
         app = api.build(line.pool, line.missing, members.current, lambda: worker.down_since)
         web.expose(app, line.telemetry, line.missing)
+        streams = live.Live(line.pool)
+        live.add(app, line.pool, streams, members.current)
+        pages.add(app, settings, line.pool, members.current)
         await stack.enter_async_context(line.reading())
-        yield [*line.jobs, worker.run, http(app, settings), housekeeping, watch_queue]
+        yield [*line.jobs, worker.run, streams.run, http(app, settings), housekeeping, watch_queue]

@@ -62,6 +62,11 @@ def notice(alert: Alert, members: Mapping[str, Institution]) -> Notice:
     return Notice(texts["title"], texts["text"].format_map(given).strip(), texts["action"], tuple(_fields(alert)))
 
 
+def title(kind: str) -> str:
+    """What a notice of this kind of fact is called. Raises KeyError for one that the catalogue does not know."""
+    return str(_catalogue()["notice"][kind]["title"])
+
+
 def mail(alert: Alert, planned_at: datetime, members: Mapping[str, Institution], sender: str, to: str) -> EmailMessage:
     """The e-mail of an alert: the same bytes at every attempt, so that a repeated mail is recognised as one.
 

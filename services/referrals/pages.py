@@ -14,7 +14,7 @@ from uuid import UUID
 import asyncpg
 from fastapi import FastAPI, HTTPException, Query
 from fastapi.responses import HTMLResponse
-from pydantic import BaseModel, BeforeValidator, StringConstraints
+from pydantic import BaseModel, StringConstraints
 
 from contracts import facts
 from contracts.values import Service, State, Urgency
@@ -24,6 +24,7 @@ from services.referrals.search import Direction, Filters
 from services.referrals.turn import OPEN, TURN, possible
 from services.runtime import clock, sql, web
 from services.runtime.pages import site
+from services.runtime.pages.forms import Given
 from services.runtime.settings import Settings
 
 _SQL = sql.load(Path(__file__).parent / "sql" / "read.sql")
@@ -37,14 +38,6 @@ QUIET: Mapping[str, timedelta] = MappingProxyType(
 
 OPEN_ONES = "abiertas"
 """In place of a state: all in which somebody still has to act."""
-
-
-def _none_if_empty(value: Any) -> Any:
-    # A form sends every field, also those that nobody filled in.
-    return None if value == "" else value
-
-
-Given = BeforeValidator(_none_if_empty)
 
 
 class Asked(BaseModel):

@@ -51,3 +51,9 @@ async def stories(system: Stack) -> tuple[Story, ...]:
 async def referrals(system: Stack, stories: tuple[Story, ...]) -> str:
     """Where the referrals' pages are."""
     return system.addresses.http["referrals"]
+
+
+@pytest.fixture(scope="package")
+async def notifications(system: Stack, stories: tuple[Story, ...]) -> str:
+    """Where the inboxes are."""
+    return system.addresses.http["notifications"]

@@ -21,6 +21,10 @@ def addresses(system: Stack, story: Story) -> dict[str, str]:
         "referrals of one institution": f"{http['referrals']}/?institucion={story.sender}&estado=abiertas",
         "nothing found": f"{http['referrals']}/?buscar=ffffffff",
         "referral": f"{http['referrals']}/referrals/{story.referral}",
+        "inboxes": f"{http['notifications']}/",
+        "inbox": f"{http['notifications']}/inbox/{story.recipient}",
+        "opened alerts": f"{http['notifications']}/inbox/{story.recipient}?ver=abiertos",
+        "alerts of a referral": f"{http['notifications']}/alerts?referral={story.referral}",
     }
 
 
@@ -53,7 +57,7 @@ async def test_names_as_long_as_allowed_stay_within_a_phone(
         for name, address in addresses(system, stories[0]).items():
             await page.goto(address)
             await page.evaluate(
-                "for (const one of document.querySelectorAll('td, dd, h1, h3, .by, .note'))"
+                "for (const one of document.querySelectorAll('td, dd, h1, h3, .by, .note, article p'))"
                 " if (!one.children.length) one.textContent = 'Institución'.repeat(11)"
             )
             assert await page.evaluate("document.documentElement.scrollWidth") == SIZES["phone"][0], f"{name} scrolls"

@@ -1,14 +1,42 @@
 -- inbox --
--- A page of an institution's inbox, newest first, behind the position $2.
+-- A page of an institution's inbox, newest first, behind the position $2. Null filters mean any.
 select position, alert_id, fact_id, recipient, channel, kind, referral, urgency, actor, occurred_at, reason, detail, verb,
        event_id, record_offset, planned_at, status, attempts, opened_at
   from alert
  where recipient = $1
    and channel = 'inbox'
    and ($2::bigint is null or position < $2)
-   and (not $3::boolean or opened_at is null)
+   and ($3::boolean is null or (opened_at is null) = $3)
+   and ($5::text is null or urgency = $5)
+   and ($6::text is null or kind = $6)
  order by position desc
  limit $4;
+
+-- inbox_since --
+-- The alerts of an inbox after the position $2, oldest first.
+select position, alert_id, fact_id, recipient, channel, kind, referral, urgency, actor, occurred_at, reason, detail, verb,
+       event_id, record_offset, planned_at, status, attempts, opened_at
+  from alert
+ where recipient = $1
+   and channel = 'inbox'
+   and position > $2
+ order by position
+ limit $3;
+
+-- marks --
+-- What tells whether these inboxes changed: the newest alert, and how many are unread.
+select watched.recipient,
+       coalesce((select max(position) from alert as a where a.recipient = watched.recipient and channel = 'inbox'), 0)
+           as newest,
+       (select count(*) from alert as a
+         where a.recipient = watched.recipient and channel = 'inbox' and opened_at is null) as unread
+  from unnest($1::text[]) as watched (recipient);
+
+-- unread_by_institution --
+select recipient, count(*) as unread, min(occurred_at) as oldest, bool_or(urgency in ('U0', 'U1')) as urgent
+  from alert
+ where channel = 'inbox' and opened_at is null
+ group by recipient;
 
 -- unread --
 select count(*) from alert where recipient = $1 and channel = 'inbox' and opened_at is null;

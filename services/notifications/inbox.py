@@ -1,0 +1,88 @@
+"""An institution's inbox as the API and the pages read it: alerts with their Spanish text, and their opening."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+from pydantic import BaseModel
+
+from contracts.directory import Institution
+from contracts.receipts import ReceiptStatus
+from contracts.values import Urgency
+from services.notifications import receipts, render
+from services.notifications.rows import restore
+from services.runtime import sql
+
+_SQL = sql.load(Path(__file__).parent / "sql" / "read.sql")
+
+
+class Item(BaseModel):
+    """One alert in an inbox, with its Spanish text. Times are UTC."""
+
+    alert: UUID
+    fact: UUID
+    kind: str
+    referral: UUID | None
+    urgency: str | None
+    actor: str
+    occurred_at: datetime
+    planned_at: datetime
+    opened_at: datetime | None
+    title: str
+    text: str
+    action: str
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """Which alerts; None means any."""
+
+    unread: bool | None = None
+    urgency: Urgency | None = None
+    kind: str | None = None
+
+
+def item(row: asyncpg.Record, members: Mapping[str, Institution]) -> dict[str, Any]:
+    """The fields of an Item from a row of the alert table."""
+    alert = restore(row)
+    said = render.notice(alert, members)
+    return {
+        "alert": alert.id,
+        "fact": alert.fact_id,
+        "kind": alert.kind,
+        "referral": alert.referral,
+        "urgency": alert.urgency,
+        "actor": alert.actor,
+        "occurred_at": alert.occurred_at,
+        "planned_at": row["planned_at"],
+        "opened_at": row["opened_at"],
+        "title": said.title,
+        "text": said.text,
+        "action": said.action,
+    }
+
+
+async def page(
+    pool: asyncpg.Pool, institution: str, filters: Filters, after: int | None, limit: int
+) -> Sequence[asyncpg.Record]:
+    """Rows of the alert table, newest first, behind the position ``after``."""
+    asked = (institution, after, filters.unread, limit, filters.urgency, filters.kind)
+    return list(await pool.fetch(_SQL["inbox"], *asked))
+
+
+async def unread(pool: asyncpg.Pool, institution: str) -> int:
+    """How many alerts nobody of the institution has opened."""
+    return int(await pool.fetchval(_SQL["unread"], institution))
+
+
+async def mark_opened(pool: asyncpg.Pool, institution: str, alert: UUID, now: datetime) -> datetime | None:
+    """Record that an alert was opened, with its receipt, once; returns when it first was, None if it is unknown."""
+    async with pool.acquire() as connection, connection.transaction():
+        if await connection.fetchval(_SQL["open"], institution, alert, now):
+            await receipts.append(connection, [receipts.Entry(alert, ReceiptStatus.OPENED, now)])
+        opened_at: datetime | None = await connection.fetchval(_SQL["opened_at"], institution, alert)
+        return opened_at

@@ -1,0 +1,181 @@
+"""An inbox is live, can be worked through, and is as useful by loading it again."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+import pytest
+from playwright.async_api import Browser, expect
+
+from deploy.demo.stories import Story
+from deploy.embedded.stack import Stack
+from services.notifications import live
+from services.notifications.live import Live, Mark
+from tests.browser.chromium import opened
+from tests.support.hostile import Sent
+from tests.support.wire import eventually, send
+
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(300)]
+
+UNREAD = ".notice.unread"
+COUNT = ".count-head .count"
+
+
+async def something_unreadable(system: Stack, institution: str) -> None:
+    """A record that only its sender is told of: it changes no referral."""
+    await send(system, institution, [Sent(None, [], b"nothing")])
+
+
+async def test_an_alert_appears_by_itself(
+    browser: Browser, system: Stack, notifications: str, stories: tuple[Story, ...]
+) -> None:
+    code = stories[0].sender
+    async with opened(browser) as page:
+        await page.goto(f"{notifications}/inbox/{code}")
+        await expect(page.get_by_text("En vivo")).to_be_visible()
+        before = int(await page.locator(COUNT).inner_text())
+        await something_unreadable(system, code)
+        await expect(page.locator(COUNT)).to_have_text(str(before + 1))
+        await expect(page.locator(UNREAD).first).to_contain_text("Mensaje ilegible")
+        # What was swapped in listens too.
+        await something_unreadable(system, code)
+        await expect(page.locator(COUNT)).to_have_text(str(before + 2))
+
+
+async def test_it_goes_on_after_a_restart_of_postgres(
+    browser: Browser, system: Stack, notifications: str, stories: tuple[Story, ...]
+) -> None:
+    code = stories[1].sender
+    async with opened(browser, silent=False) as page:  # connections break: the service restarts too
+        await page.goto(f"{notifications}/inbox/{code}")
+        await expect(page.get_by_text("En vivo")).to_be_visible()
+        before = int(await page.locator(COUNT).inner_text())
+        system.kill("postgres")
+        await system.wait_ready("postgres", 60)
+        await something_unreadable(system, code)
+        await expect(page.locator(COUNT)).to_have_text(str(before + 1), timeout=60_000)
+
+
+async def test_marked_as_opened_by_everybody_who_looks(
+    browser: Browser, notifications: str, stories: tuple[Story, ...]
+) -> None:
+    code = stories[2].sender
+    async with opened(browser) as one, opened(browser) as other:
+        for page in (one, other):
+            await page.goto(f"{notifications}/inbox/{code}")
+            await expect(page.get_by_text("En vivo")).to_be_visible()
+        before = int(await one.locator(COUNT).inner_text())
+        await one.locator(UNREAD).get_by_role("button").first.click()
+        for page in (one, other):
+            await expect(page.locator(COUNT)).to_have_text(str(before - 1))
+
+
+async def test_without_scripts(browser: Browser, notifications: str, stories: tuple[Story, ...]) -> None:
+    code = stories[3].recipient
+    async with opened(browser, scripts=False) as page:
+        await page.goto(notifications)
+        await page.locator(f"a[href='/inbox/{code}']").click()
+        await expect(page.get_by_text("Vuelva a cargar la página")).to_be_visible()
+        before = int(await page.locator(COUNT).inner_text())
+        await page.locator(UNREAD).get_by_role("button").first.click()
+        await expect(page.locator(COUNT)).to_have_text(str(before - 1))
+        await page.get_by_label("Asunto").select_option("requested")
+        await page.get_by_role("button", name="Filtrar").click()
+        titles = set(await page.locator(f"{UNREAD} h3").all_inner_texts())
+        assert all(title.endswith("Nueva remisión") for title in titles)
+
+
+async def test_what_became_of_alerts(browser: Browser, notifications: str, stories: tuple[Story, ...]) -> None:
+    async with opened(browser) as page:
+        await page.goto(f"{notifications}/alerts?referral={stories[0].referral}")
+        text = await page.locator("tbody").inner_text()
+        assert "Bandeja de avisos en Ruta" in text
+        assert "Enviado por correo" in text
+
+
+@asynccontextmanager
+async def streaming(notifications: str, institution: str, **headers: str) -> AsyncIterator[AsyncIterator[str]]:
+    """The lines of an event stream."""
+    path = f"/v1/inbox/{institution}/events"
+    async with (
+        httpx.AsyncClient(base_url=notifications, timeout=60) as client,
+        client.stream("GET", path, headers=headers) as answer,
+    ):
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        yield answer.aiter_lines()
+
+
+async def ids(lines: AsyncIterator[str], count: int) -> list[int]:
+    found: list[int] = []
+    async with asyncio.timeout(60):
+        async for line in lines:
+            if line.startswith("id: "):
+                found.append(int(line.removeprefix("id: ")))
+            if len(found) == count:
+                return found
+    raise AssertionError("the stream ended")
+
+
+async def test_a_stream_is_resumed_where_it_was_cut(
+    system: Stack, notifications: str, stories: tuple[Story, ...]
+) -> None:
+    code = stories[4].sender
+    async with streaming(notifications, code, **{"last-event-id": "0"}) as lines:
+        everything = await ids(lines, 2)
+    assert everything == sorted(everything)
+    async with streaming(notifications, code, **{"last-event-id": str(everything[0])}) as lines:
+        assert await ids(lines, 1) == everything[1:]
+
+
+async def test_streams_are_refused_before_they_begin(notifications: str) -> None:
+    async with httpx.AsyncClient(base_url=notifications) as client:
+        assert (await client.get("/v1/inbox/nobody/events")).status_code == 404
+        assert (await client.get("/v1/inbox/NOBODY/events")).status_code == 422
+        answer = await client.get("/v1/inbox/icbf-santander/events", headers={"last-event-id": "x"})
+        assert answer.status_code == 422
+
+
+async def test_another_sites_page_cannot_open_alerts(notifications: str, stories: tuple[Story, ...]) -> None:
+    async with httpx.AsyncClient(base_url=notifications) as client:
+        path = f"/v1/inbox/{stories[0].recipient}"
+        alert = (await client.get(path, params={"unread": True})).json()["alerts"][0]["alert"]
+        for asked in (f"{path}/{alert}/read", f"/inbox/{stories[0].recipient}/{alert}/open"):
+            assert (await client.post(asked, headers={"sec-fetch-site": "cross-site"})).status_code == 403
+
+
+class Pool:
+    """In place of the database: one inbox, and how often it was looked at."""
+
+    looks = 0
+
+    async def fetch(self, _: str, watched: list[str]) -> list[dict[str, Any]]:
+        self.looks += 1
+        return [{"recipient": code, "newest": self.looks, "unread": 1} for code in watched]
+
+
+async def test_one_look_serves_all_and_nobody_is_no_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "EVERY", 0.01)
+    pool: Any = Pool()
+    hub = Live(pool)
+    running = asyncio.create_task(hub.run())
+    try:
+        with hub.watching("a"), hub.watching("a"), hub.watching("b"):
+            first = await asyncio.gather(*(hub.other_than(code, None) for code in ("a", "a", "b")))
+            assert all(isinstance(mark, Mark) for mark in first)
+            assert (await hub.other_than("a", first[0])).newest > first[0].newest
+        looked = pool.looks
+        await eventually(lambda: asyncio.sleep(0.1, True))
+        assert pool.looks <= looked + 1
+    finally:
+        running.cancel()
+
+
+async def test_streams_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "MAX_STREAMS", 2)
+    nothing: Any = None
+    hub = Live(nothing)
+    with hub.watching("a"), hub.watching("b"):
+        assert hub.full
+    assert not hub.full
