@@ -14,7 +14,7 @@ import asyncpg
 from fastapi import FastAPI, HTTPException, Query
 from fastapi import Path as PathParameter
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
-from pydantic import BaseModel, BeforeValidator, Field, StringConstraints
+from pydantic import BaseModel, Field, StringConstraints
 
 from contracts.directory import Institution
 from services.audit import leaf as leaves
@@ -22,6 +22,7 @@ from services.audit import merkle, proofs, wording
 from services.audit.leaf import Kind
 from services.runtime import sql, web
 from services.runtime.pages import site
+from services.runtime.pages.forms import Given
 from services.runtime.settings import Settings
 
 _SQL = sql.load(Path(__file__).parent / "sql" / "pages.sql")
@@ -31,14 +32,6 @@ RARE = (Kind.DUPLICATE, Kind.CONFLICT, Kind.GAP)
 """What the list can be narrowed to: the kinds that somebody should look at."""
 
 Index = Annotated[int, PathParameter(ge=0, lt=2**63)]
-
-
-def _none_if_empty(value: Any) -> Any:
-    # A form sends every field, also those that nobody filled in.
-    return None if value == "" else value
-
-
-Given = BeforeValidator(_none_if_empty)
 
 
 class Asked(BaseModel):

@@ -24,6 +24,10 @@ def addresses(system: Stack, story: Story) -> dict[str, str]:
         "inboxes": f"{http['notifications']}/",
         "inbox": f"{http['notifications']}/inbox/{story.recipient}",
         "opened alerts": f"{http['notifications']}/inbox/{story.recipient}?ver=abiertos",
+        "log": f"{http['audit']}/",
+        "leaves of a referral": f"{http['audit']}/?referral={story.referral}",
+        "leaf": f"{http['audit']}/entries/7",
+        "comparison": f"{http['audit']}/consistency",
         "alerts of a referral": f"{http['notifications']}/alerts?referral={story.referral}",
     }
 
