@@ -9,6 +9,7 @@ from uuid import UUID
 import asyncpg
 
 from contracts import topics
+from contracts.envelope import TRACEPARENT
 from contracts.receipts import AlertChannel, DeliveryProblem, Receipt, ReceiptStatus, receipt_id
 from services.runtime import sql
 from services.runtime.relay import Message
@@ -55,4 +56,7 @@ def messages(row: asyncpg.Record) -> Iterator[Message]:
         problem=row["problem"] and DeliveryProblem(row["problem"]),
         at=row["at"],
     )
-    yield Message(topics.ALERTS, receipt.key, receipt.headers(), receipt.value())
+    headers = receipt.headers()
+    if row["traceparent"]:
+        headers.append((TRACEPARENT, row["traceparent"].encode()))
+    yield Message(topics.ALERTS, receipt.key, headers, receipt.value())

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import asyncpg
 
 from contracts import facts, topics
+from contracts.envelope import TRACEPARENT
 from services.runtime.relay import Message
 
 
@@ -15,6 +16,8 @@ def messages(row: asyncpg.Record) -> Iterator[Message]:
         row["fact_id"], f"{facts.TYPE_PREFIX}{row['kind']}.v1", row["received_at"], partition_key,
         row["referral"], row["need"], row["event_id"],
     )  # fmt: skip
+    if row["traceparent"]:
+        headers.append((TRACEPARENT, row["traceparent"].encode()))
     key = partition_key.encode()
     yield Message(topics.FACTS, key, headers, row["value"])
     for party in row["parties"]:

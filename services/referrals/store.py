@@ -25,6 +25,7 @@ _SQL = sql.load(Path(__file__).parent / "sql" / "intake.sql")
 _FACT_COLUMNS = (
     "fact_id", "kind", "outcome", "ordinal", "referral", "version", "need", "owner", "event_id", "digest",
     "parties", "received_at", "cluster", "topic_id", "partition", "record_offset", "value",
+    "traceparent",
 )  # fmt: skip
 
 
@@ -109,11 +110,11 @@ async def _append(connection: asyncpg.Connection, folded: Folded) -> None:
 
 
 def _row(decided: Decided) -> tuple[object, ...]:
-    fact, cause = decided.fact, decided.fact.data.cause
+    fact, cause, head = decided.fact, decided.fact.data.cause, decided.entry.content.envelope
     return (
         fact.id, fact.data.kind, fact.outcome, 0, fact.referral, getattr(fact.data, "version", None), fact.need,
         cause.owner, cause.event, decided.entry.digest, list(decided.parties), fact.time, cause.cluster,
-        cause.topic_id, cause.partition, cause.offset, decided.value,
+        cause.topic_id, cause.partition, cause.offset, decided.value, head and head.traceparent,
     )  # fmt: skip
 
 

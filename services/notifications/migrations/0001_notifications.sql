@@ -16,6 +16,8 @@ create table alert (
     verb          text,
     event_id      uuid,
     record_offset bigint,
+    -- The trace of the fact (W3C Trace Context); the receipts go on with it.
+    traceparent   text check (length(traceparent) = 55),
     planned_at    timestamptz not null default now(),
     -- What the receipts say so far; they are its history.
     status        text not null check (status in ('planned', 'delivered', 'opened', 'failed', 'sent', 'undeliverable')),

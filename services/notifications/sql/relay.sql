@@ -14,7 +14,7 @@ select position from relay_cursor;
 
 -- relay_read --
 select r.position, r.alert_id, r.status, r.attempt, r.code, r.problem, r.at,
-       a.fact_id, a.referral, a.recipient, a.channel
+       a.fact_id, a.referral, a.recipient, a.channel, a.traceparent
   from receipt as r
   join alert as a using (alert_id)
  where r.position > $1

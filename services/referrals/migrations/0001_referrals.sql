@@ -18,6 +18,8 @@ create table fact (
     partition   integer not null,
     record_offset bigint not null,
     value       bytea not null check (length(value) <= 8192),
+    -- The trace that the declaration belongs to (W3C Trace Context); it goes on with whoever reads the fact.
+    traceparent text check (length(traceparent) = 55),
     check ((outcome = 'applied') = (version is not null)),
     check (outcome <> 'applied' or referral is not null),
     check (outcome not in ('applied', 'refused') or event_id is not null)

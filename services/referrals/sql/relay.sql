@@ -14,6 +14,7 @@ select position from relay_cursor;
 
 -- relay_read --
 select f.position, f.fact_id, f.kind, f.referral, f.need, f.owner, f.event_id, f.parties, f.received_at, f.value,
+       f.traceparent,
        s.recipient as sealed_for, s.jwe
   from fact as f
   left join sealed as s using (fact_id)
