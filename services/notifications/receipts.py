@@ -12,7 +12,7 @@ from contracts import topics
 from contracts.envelope import TRACEPARENT
 from contracts.receipts import AlertChannel, DeliveryProblem, Receipt, ReceiptStatus, receipt_id
 from services.runtime import sql
-from services.runtime.relay import Message
+from services.runtime.kafka import Message
 
 _SQL = sql.load(Path(__file__).parent / "sql" / "receipts.sql")
 

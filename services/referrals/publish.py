@@ -6,7 +6,7 @@ import asyncpg
 
 from contracts import facts, topics
 from contracts.envelope import TRACEPARENT
-from services.runtime.relay import Message
+from services.runtime.kafka import Message
 
 
 def messages(row: asyncpg.Record) -> Iterator[Message]:

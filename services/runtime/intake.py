@@ -32,6 +32,9 @@ ATTEMPTS = 5
 HANDED_OVER_WITHIN = 5.0
 """Seconds that a batch under way may hold up the other members of the group."""
 
+ACKNOWLEDGED_EVERY = 1.0
+"""Seconds between two commits of offsets to Kafka."""
+
 LISTED_EVERY = 3.0
 """Seconds between two looks at the topics there are."""
 
@@ -72,15 +75,17 @@ class Intake:
     _using: asyncio.Lock = field(default_factory=asyncio.Lock)
     _placed: asyncio.Event = field(default_factory=asyncio.Event)
     _sought_again: dict[Place, int] = field(default_factory=dict)
+    _handled: dict[TopicPartition, int] = field(default_factory=dict)
 
     async def run(self) -> None:
         """Watch the topics until something fails for good, then raise: the process ends and is started again."""
-        watching = asyncio.ensure_future(self._watch())
+        beside = [asyncio.ensure_future(self._watch()), asyncio.ensure_future(self._acknowledge())]
         try:
-            await asyncio.wait({watching, self._failure}, return_when=asyncio.FIRST_COMPLETED)
-            await (self._failure if self._failure.done() else watching)
+            done, _ = await asyncio.wait({*beside, self._failure}, return_when=asyncio.FIRST_COMPLETED)
+            await done.pop()
         finally:
-            watching.cancel()
+            for one in beside:
+                one.cancel()
 
     async def handle(self, batch: kafka.Batch) -> None:
         """The subscriber's handler. Never raises: after a failure it takes nothing more and waits for the end."""
@@ -90,11 +95,12 @@ class Intake:
                 self.busy_since = time.monotonic()
                 await self._take([kafka.record(raw) for raw in batch])
                 self.busy_since = None
-                return await self._acknowledge()
+                self._handled |= {TopicPartition(raw.topic, raw.partition): raw.offset + 1 for raw in batch}
+                return
             except Exception as error:
                 self._fail(error)
         await self.ended.wait()
-        return None
+        return
 
     def missing(self) -> list[str]:
         """Topics that nobody reads, as readiness says it."""
@@ -141,11 +147,18 @@ class Intake:
             before = now
 
     async def _acknowledge(self) -> None:
-        try:
-            await self.consumer.consumer.commit()
-        except (KafkaError, IllegalStateError) as error:
-            # The next commit covers this one; a rebalance may have taken the partition meanwhile.
-            log.info("offsets not committed", extra={"reason": type(error).__name__})
+        """Tell Kafka what is handled: a figure for who looks at the group's lag, so once in a while is enough."""
+        while True:
+            await asyncio.sleep(ACKNOWLEDGED_EVERY)
+            consumer, handled = self.consumer.consumer, dict(self._handled)
+            ours = {partition: offset for partition, offset in handled.items() if partition in consumer.assignment()}
+            try:
+                if ours:
+                    await consumer.commit(ours)
+                self._handled = {p: offset for p, offset in self._handled.items() if handled.get(p) != offset}
+            except (KafkaError, IllegalStateError) as error:
+                # Tried again; a rebalance may have taken a partition meanwhile.
+                log.info("offsets not committed", extra={"reason": type(error).__name__})
 
     async def _take(self, records: list[Record]) -> None:
         async with self._using:

@@ -8,13 +8,17 @@ Measured reasons for the settings: raw bytes and a parser of our own (a null hea
 
 import asyncio
 import ssl
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 from aiokafka import AIOKafkaProducer, ConsumerRebalanceListener, ConsumerRecord
 from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 from aiokafka.helpers import create_ssl_context
+from aiokafka.partitioner import murmur2
+from aiokafka.producer.message_accumulator import BatchBuilder
 from confluent_kafka import ConsumerGroupState, TopicCollection
 from confluent_kafka.admin import AdminClient
 from faststream import AckPolicy
@@ -140,6 +144,53 @@ def producer(settings: Settings) -> AIOKafkaProducer:
         max_request_size=topics.INBOUND_RECORD_BYTES,
         request_timeout_ms=15_000,
     )
+
+
+class Message(NamedTuple):
+    """A record to send."""
+
+    topic: str
+    key: bytes
+    headers: list[tuple[str, bytes]]
+    value: bytes
+
+
+async def send(producer: AIOKafkaProducer, messages: Iterable[Message]) -> None:
+    """Send messages, each partition's in their order; returns when all are acknowledged.
+
+    The batches are put together here: less than half the time of one ``producer.send`` per message.
+    """
+    divided: dict[tuple[str, int], list[Message]] = defaultdict(list)
+    partitions: dict[str, int] = {}
+    for message in messages:
+        if message.topic not in partitions:
+            partitions[message.topic] = len(await producer.partitions_for(message.topic))
+        divided[message.topic, partition(message.key, partitions[message.topic])].append(message)
+    await asyncio.gather(*(_send_to(producer, *place, part) for place, part in divided.items()))
+
+
+@lru_cache(maxsize=16_384)
+def partition(key: bytes, partitions: int) -> int:
+    """Where every Kafka client puts a key (murmur2): a referral's records are in one partition, whoever sends them."""
+    return 0 if partitions == 1 else int(murmur2(key) & 0x7FFFFFFF) % partitions
+
+
+async def _send_to(producer: AIOKafkaProducer, topic: str, partition: int, messages: Sequence[Message]) -> None:
+    acknowledged = []
+    batch = producer.create_batch()
+    for message in messages:
+        # A batch takes its first message however long it is, so a new one never refuses.
+        if not _add(batch, message):
+            acknowledged.append(await producer.send_batch(batch, topic, partition=partition))
+            batch = producer.create_batch()
+            _add(batch, message)
+    acknowledged.append(await producer.send_batch(batch, topic, partition=partition))
+    await asyncio.gather(*acknowledged)
+
+
+def _add(batch: BatchBuilder, message: Message) -> bool:
+    added = batch.append(timestamp=None, key=message.key, value=message.value, headers=message.headers)
+    return added is not None
 
 
 def broker(settings: Settings) -> KafkaBroker:

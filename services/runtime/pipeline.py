@@ -9,9 +9,10 @@ from fastapi import FastAPI
 
 from services.runtime import database, kafka, web
 from services.runtime.intake import Intake, Work
+from services.runtime.kafka import Message
 from services.runtime.process import Job, closing
 from services.runtime.progress import ConsumerProgress, DatabasePulse, Watermark
-from services.runtime.relay import Message, Relay
+from services.runtime.relay import Relay
 from services.runtime.settings import Settings
 from services.runtime.telemetry import Telemetry, age, by_topic, value
 

@@ -10,6 +10,8 @@ import sys
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 
+import uvloop
+
 from services.runtime import logs
 
 log = logging.getLogger("ruta.process")
@@ -29,7 +31,8 @@ def run(name: str, service: Service) -> None:
     """
     logs.configure(name)
     try:
-        asyncio.run(_serve(service))
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_serve(service))
     except Exception as error:
         log.critical("service failed", exc_info=error)
         sys.exit(1)

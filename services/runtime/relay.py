@@ -10,10 +10,13 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 import asyncpg
 from aiokafka import AIOKafkaProducer
+
+from services.runtime import kafka
+from services.runtime.kafka import Message
 
 log = logging.getLogger("ruta.relay")
 
@@ -28,15 +31,6 @@ STALL_SECONDS = 10.0
 FENCED_AFTER = ACKNOWLEDGED_WITHIN + STALL_SECONDS
 """Seconds without a move after which a standby ends the holder's session: a holder that lives would have ended itself
 by then, so this one is frozen, and its session would keep the lock for ever."""
-
-
-class Message(NamedTuple):
-    """A record to send."""
-
-    topic: str
-    key: bytes
-    headers: list[tuple[str, bytes]]
-    value: bytes
 
 
 class Replaced(RuntimeError):
@@ -107,14 +101,8 @@ class Relay:
         return []
 
     async def _send(self, rows: list[asyncpg.Record]) -> None:
-        sent = [
-            await self.producer.send(message.topic, message.value, message.key, headers=message.headers)
-            for row in rows
-            for message in self.messages(row)
-        ]
-        if sent:
-            async with asyncio.timeout(ACKNOWLEDGED_WITHIN):
-                await asyncio.gather(*sent)
+        async with asyncio.timeout(ACKNOWLEDGED_WITHIN):
+            await kafka.send(self.producer, (message for row in rows for message in self.messages(row)))
 
     async def _advance(self, cursor: int, position: int) -> int:
         moved = await self.connection.execute(self.sql["relay_advance"], cursor, position)

@@ -13,7 +13,7 @@ from contracts.values import Urgency
 from services.notifications import store
 from services.notifications.routing import TOLD, Alert, Told, plan
 from services.runtime import clock
-from services.runtime.relay import Message
+from services.runtime.kafka import Message
 from tests.benchmarks.naive.shell import Shell
 
 _TOLD = "insert into told (fact_id) values ($1) on conflict do nothing"

@@ -11,7 +11,7 @@ from contracts.codec import Declaration, Located
 from services.referrals.fold import Claim, Decided, Entry, Folded, SealedPart, fold, read
 from services.referrals.lifecycle import Referral
 from services.referrals.store import restore
-from services.runtime.relay import Message
+from services.runtime.kafka import Message
 from tests.benchmarks.naive.shell import Shell
 
 _KNOWN = "select fact_id from fact where fact_id = $1"

@@ -15,7 +15,7 @@ from faststream.security import SASLScram512
 from contracts.codec import Located
 from contracts.directory import Institution, load
 from services.runtime import database, kafka, settings
-from services.runtime.relay import Message
+from services.runtime.kafka import Message
 from services.runtime.settings import Settings, read_secret
 
 
