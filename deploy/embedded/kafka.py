@@ -24,7 +24,7 @@ CONTROLLER = "ruta-controller"
 _MEMORY = ("-Xms256m", "-Xmx768m", "-XX:+UseSerialGC")
 _COMPILER = ("-XX:TieredStopAtLevel=1",)
 """The quick compiler only: a broker of this size never earns back what the thorough one takes (a third of all its
-processor time in the first 30,000 events, and no less work per event after them)."""
+processor time in the first 30,000 events, for little less work per event after them)."""
 _LOG4J = Path(__file__).with_name("log4j2.properties")
 
 

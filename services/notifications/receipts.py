@@ -17,6 +17,7 @@ from services.runtime.kafka import Message
 _SQL = sql.load(Path(__file__).parent / "sql" / "receipts.sql")
 
 CHANNEL = "notifications_receipts"
+_COLUMNS = ("receipt_id", "alert_id", "status", "attempt", "code", "problem", "at")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +37,11 @@ async def append(connection: asyncpg.Connection, entries: Sequence[Entry]) -> No
     if not entries:
         return
     await connection.execute(_SQL["append_lock"])
-    rows = [(receipt_id(e.alert, e.status, e.attempt), e.alert, e.status, e.attempt, e.code, e.problem, e.at)
-            for e in entries]  # fmt: skip
-    await connection.execute(_SQL["append"], *map(list, zip(*rows, strict=True)))
+    rows = [
+        (receipt_id(e.alert, e.status, e.attempt), e.alert, e.status, e.attempt, e.code, e.problem, e.at)
+        for e in entries
+    ]
+    await connection.copy_records_to_table("receipt", records=rows, columns=_COLUMNS)
     await connection.execute(_SQL["notify"])
 
 

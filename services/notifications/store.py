@@ -23,6 +23,11 @@ from services.runtime import clock, sql
 log = logging.getLogger("ruta.notifications")
 _SQL = sql.load(Path(__file__).parent / "sql" / "intake.sql")
 
+_ALERT_COLUMNS = (
+    "alert_id", "fact_id", "recipient", "channel", "kind", "referral", "urgency", "actor", "occurred_at", "reason",
+    "detail", "verb", "event_id", "record_offset", "status",
+)  # fmt: skip
+
 
 async def apply(
     connection: asyncpg.Connection,
@@ -61,15 +66,16 @@ def read(located: Located) -> Fact | Flaw:
 async def _insert(connection: asyncpg.Connection, planned: Sequence[Alert]) -> list[Alert]:
     if not planned:
         return []
-    planned = await _with_urgency(connection, planned)
+    by_id = {alert.id: alert for alert in await _with_urgency(connection, planned)}
+    known = {row["alert_id"] for row in await connection.fetch(_SQL["known"], list(by_id))}
+    new = [alert for id, alert in by_id.items() if id not in known]  # noqa: A001
     rows = [
         (a.id, a.fact_id, a.recipient, a.channel, a.kind, a.referral, a.urgency, a.actor, a.occurred_at, a.reason,
-         a.detail, a.verb, a.event, a.record_offset)
-        for a in planned
+         a.detail, a.verb, a.event, a.record_offset, "delivered" if a.channel is AlertChannel.INBOX else "planned")
+        for a in new
     ]  # fmt: skip
-    inserted = await connection.fetch(_SQL["plan"], *map(list, zip(*rows, strict=True)))
-    new = {row["alert_id"] for row in inserted}
-    return [alert for alert in {a.id: a for a in planned}.values() if alert.id in new]
+    await connection.copy_records_to_table("alert", records=rows, columns=_ALERT_COLUMNS)
+    return new
 
 
 async def _with_urgency(connection: asyncpg.Connection, planned: Sequence[Alert]) -> list[Alert]:
@@ -79,7 +85,7 @@ async def _with_urgency(connection: asyncpg.Connection, planned: Sequence[Alert]
     if asked:
         rows = await connection.fetch(_SQL["known_urgencies"], list(asked))
         known |= {row["referral"]: Urgency(row["urgency"]) for row in rows}
-    return [replace(a, urgency=known.get(a.referral)) if _about_party(a) else a for a in planned]
+    return [replace(a, urgency=known.get(a.referral)) if a.urgency is None and _about_party(a) else a for a in planned]
 
 
 def _about_party(alert: Alert) -> bool:

@@ -95,12 +95,12 @@ class Intake:
                 self.busy_since = time.monotonic()
                 await self._take([kafka.record(raw) for raw in batch])
                 self.busy_since = None
-                self._handled |= {TopicPartition(raw.topic, raw.partition): raw.offset + 1 for raw in batch}
-                return
             except Exception as error:
                 self._fail(error)
+            else:
+                self._handled |= {TopicPartition(raw.topic, raw.partition): raw.offset + 1 for raw in batch}
+                return
         await self.ended.wait()
-        return
 
     def missing(self) -> list[str]:
         """Topics that nobody reads, as readiness says it."""

@@ -7,20 +7,9 @@ select distinct on (referral) referral, urgency
    and urgency is not null
  order by referral, position;
 
--- plan --
--- New alerts only: a fact that comes again finds its alerts and adds nothing.
-insert into alert (alert_id, fact_id, recipient, channel, kind, referral, urgency, actor, occurred_at, reason, detail, verb,
-                   event_id, record_offset, status)
-select alert_id, fact_id, recipient, channel, kind, referral, urgency, actor, occurred_at, reason, detail, verb, event_id,
-       record_offset, case channel when 'inbox' then 'delivered' else 'planned' end
-  from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::uuid[], $7::text[], $8::text[],
-              $9::timestamptz[], $10::text[], $11::text[], $12::text[], $13::uuid[], $14::bigint[])
-       with ordinality
-       as planned (alert_id, fact_id, recipient, channel, kind, referral, urgency, actor, occurred_at, reason, detail, verb,
-                   event_id, record_offset, place)
- order by place
-    on conflict do nothing
-returning alert_id;
+-- known --
+-- The alerts that are there already: a fact that comes again adds nothing.
+select alert_id from alert where alert_id = any($1::uuid[]);
 
 -- unreadable --
 insert into unreadable (cluster, topic_id, partition, record_offset, topic, problem)
