@@ -352,8 +352,13 @@ def test_the_queue_is_what_the_pinned_library_installs() -> None:
     assert (folder / "0001_pgqueuer_1_6.sql").read_text("utf-8") == jobs.install_sql()
 
 
-async def test_the_library_finds_nothing_to_change_in_the_queue(connection: asyncpg.Connection) -> None:
-    assert (await jobs.queries(connection).plan_upgrade()).statements == ()
+async def test_the_library_misses_nothing_in_the_queue_but_the_indexes_that_we_dropped(
+    connection: asyncpg.Connection,
+) -> None:
+    folder = Path(jobs.__file__).parent / "migrations_pgqueuer"
+    dropped = set(re.findall(r"pgqueuer_\w+", (folder / "0003_unused_indexes.sql").read_text("utf-8")))
+    missed = [re.match(r"CREATE INDEX (\w+) ON", text) for text in (await jobs.queries(connection).plan_upgrade()).statements]
+    assert {found and found[1] for found in missed} == dropped
 
 
 async def test_the_tables_know_every_status_of_the_contract(connection: asyncpg.Connection) -> None:
