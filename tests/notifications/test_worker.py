@@ -357,7 +357,9 @@ async def test_the_library_misses_nothing_in_the_queue_but_the_indexes_that_we_d
 ) -> None:
     folder = Path(jobs.__file__).parent / "migrations_pgqueuer"
     dropped = set(re.findall(r"pgqueuer_\w+", (folder / "0003_unused_indexes.sql").read_text("utf-8")))
-    missed = [re.match(r"CREATE INDEX (\w+) ON", text) for text in (await jobs.queries(connection).plan_upgrade()).statements]
+    missed = [
+        re.match(r"CREATE INDEX (\w+) ON", text) for text in (await jobs.queries(connection).plan_upgrade()).statements
+    ]
     assert {found and found[1] for found in missed} == dropped
 
 
