@@ -12,7 +12,7 @@ import asyncpg
 from contracts import facts
 from contracts.codec import Located
 from contracts.directory import Institution
-from contracts.envelope import Flaw
+from contracts.envelope import Flaw, trace_context
 from contracts.facts import Fact
 from contracts.receipts import AlertChannel, ReceiptStatus
 from contracts.values import Problem, Urgency
@@ -25,7 +25,7 @@ _SQL = sql.load(Path(__file__).parent / "sql" / "intake.sql")
 
 _ALERT_COLUMNS = (
     "alert_id", "fact_id", "recipient", "channel", "kind", "referral", "urgency", "actor", "occurred_at", "reason",
-    "detail", "verb", "event_id", "record_offset", "status",
+    "detail", "verb", "event_id", "record_offset", "traceparent", "status",
 )  # fmt: skip
 
 
@@ -37,6 +37,7 @@ async def apply(
 ) -> Sequence[Alert]:
     """Take a batch of facts inside the caller's transaction; returns the alerts that are new."""
     planned: list[Alert] = []
+    traces: dict[UUID, str | None] = {}
     unreadable: list[tuple[Located, Flaw]] = []
     for located in batch:
         fact = Flaw(Problem.STORAGE_REFUSED) if refused_by_storage else read(located)
@@ -44,8 +45,9 @@ async def apply(
             unreadable.append((located, fact))
         else:
             planned.extend(plan(fact, members))
+            traces[fact.id] = trace_context(located.record.headers)
     await _remember(connection, unreadable)
-    new = await _insert(connection, planned)
+    new = await _insert(connection, planned, traces)
     await jobs.enqueue(connection, [alert for alert in new if alert.channel is AlertChannel.EMAIL])
     now = clock.now()
     delivered = [alert for alert in new if alert.channel is AlertChannel.INBOX]
@@ -63,7 +65,9 @@ def read(located: Located) -> Fact | Flaw:
         return Flaw(Problem.INTERNAL_ERROR)
 
 
-async def _insert(connection: asyncpg.Connection, planned: Sequence[Alert]) -> list[Alert]:
+async def _insert(
+    connection: asyncpg.Connection, planned: Sequence[Alert], traces: Mapping[UUID, str | None]
+) -> list[Alert]:
     if not planned:
         return []
     by_id = {alert.id: alert for alert in await _with_urgency(connection, planned)}
@@ -71,7 +75,8 @@ async def _insert(connection: asyncpg.Connection, planned: Sequence[Alert]) -> l
     new = [alert for id, alert in by_id.items() if id not in known]  # noqa: A001
     rows = [
         (a.id, a.fact_id, a.recipient, a.channel, a.kind, a.referral, a.urgency, a.actor, a.occurred_at, a.reason,
-         a.detail, a.verb, a.event, a.record_offset, "delivered" if a.channel is AlertChannel.INBOX else "planned")
+         a.detail, a.verb, a.event, a.record_offset, traces[a.fact_id],
+         "delivered" if a.channel is AlertChannel.INBOX else "planned")
         for a in new
     ]  # fmt: skip
     await connection.copy_records_to_table("alert", records=rows, columns=_ALERT_COLUMNS)
