@@ -22,6 +22,11 @@ def short(at: datetime) -> str:
     return _written("short", at)
 
 
+def clock(at: datetime) -> str:
+    """The time of day alone: ``10:05 a. m.``. Raises ValueError if naive."""
+    return _written("clock", at)
+
+
 def day(on: date) -> str:
     """A day: ``24 de noviembre de 2026``."""
     return str(_texts()["day"].format(day=on.day, month=_texts()["months"][on.month - 1], year=on.year))

@@ -37,10 +37,11 @@ async def _run(ports: Ports, demo: bool) -> None:
         asyncio.get_running_loop().add_signal_handler(number, this.cancel)
     async with Stack(default_root(), ports, report=report) as stack:
         await stack.start(*stack.services)
-        for name in stack.services:
+        await stack.start_status()
+        for name in (*stack.services, "status"):
             try:
                 await stack.wait_ready(name)
-                report(name, stack.addresses.http[name])
+                report(name, "ready")
             except StackError as problem:
                 print(f"ruta: {problem}", file=sys.stderr)
         report("Kafka", stack.addresses.kafka)
@@ -48,6 +49,7 @@ async def _run(ports: Ports, demo: bool) -> None:
         report("State and logs", str(stack.state.root))
         if demo:
             report("Demonstration", f"every {endless.EVERY:.0f} s an institution refers somebody (--no-demo: none)")
+        print(_pages(stack), flush=True)
         print("Ctrl-C stops everything.", flush=True)
         # Not a task group: whatever ends one of them must end `up` with that error itself.
         jobs = [asyncio.ensure_future(show(stack))]
@@ -60,3 +62,15 @@ async def _run(ports: Ports, demo: bool) -> None:
                 job.cancel()
             await asyncio.gather(*jobs, return_exceptions=True)
             print("stopping, in order", flush=True)
+
+
+def _pages(stack: Stack) -> str:
+    http = stack.addresses.http
+    pages = {
+        "Remisiones (referrals)": http["referrals"],
+        "Avisos (inboxes)": http["notifications"],
+        "Registro (the log)": http["audit"],
+        "Estado (status)": stack.addresses.status,
+    }
+    lines = [f"  {name:<24}{url}/" for name, url in pages.items()]
+    return "\n".join(["", "Pages, for a browser on this machine:", *lines, ""])

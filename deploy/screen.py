@@ -73,6 +73,7 @@ def _processes(stack: Stack) -> Table:
         "postgres": f"{stack.addresses.database_host}:{stack.addresses.database_port}",
         "mail": f"smtp {stack.addresses.smtp_host}:{stack.addresses.smtp_port}",
         **stack.addresses.http,
+        "status": stack.addresses.status,
     }
     table = Table("process", "state", "address", "up", "restarts", box=None, pad_edge=False, header_style="dim")
     for status in stack.statuses():

@@ -19,8 +19,20 @@ def inherited() -> dict[str, str]:
 
 def page_environment(state: State, addresses: "Addresses") -> dict[str, str]:
     """What pages have to know: where htmx is, and where the pages of the others are."""
-    pages = {f"RUTA_{name.upper()}_URL": url for name, url in addresses.http.items()}
-    return {"RUTA_WEB_ASSETS": str(state.web), **pages}
+    pages = {name: addresses.http[name] for name in ("referrals", "notifications", "audit")} | {
+        "status": addresses.status
+    }
+    return {"RUTA_WEB_ASSETS": str(state.web), **{f"RUTA_{name.upper()}_URL": url for name, url in pages.items()}}
+
+
+def status_environment(state: State, ports: Ports, addresses: "Addresses") -> dict[str, str]:
+    """What the status page has to know."""
+    return {
+        "RUTA_HTTP_HOST": "127.0.0.1",
+        "RUTA_HTTP_PORT": str(ports.status),
+        "RUTA_STATUS_OF": ",".join(f"{name}={url}" for name, url in addresses.http.items()),
+        **page_environment(state, addresses),
+    }
 
 
 def service_environment(

@@ -18,6 +18,7 @@ class Ports:
     referrals: int
     notifications: int
     audit: int
+    status: int
     postgres: int
     smtp: int
     kafka: int
@@ -33,6 +34,7 @@ class Ports:
             referrals=base + 1,
             notifications=base + 2,
             audit=base + 3,
+            status=base + 4,
             postgres=base + 10,
             smtp=base + 25,
             kafka=base + 92,
@@ -65,7 +67,7 @@ class Ports:
 
     def taken(self) -> tuple[tuple[str, int], ...]:
         """(listener, port) of those that another program holds."""
-        names = ("postgres", "smtp", "kafka", "kafka_controller")
+        names = ("status", "postgres", "smtp", "kafka", "kafka_controller")
         listeners = self.http | {name: getattr(self, name) for name in names}
         return tuple((name, port) for name, port in listeners.items() if not _bindable(port))
 

@@ -22,7 +22,7 @@ from contracts.directory import SEED, load
 from deploy import keys, provision
 from deploy.embedded import jars, mail, webjars
 from deploy.embedded.account import needed_account
-from deploy.embedded.environment import inherited, service_environment
+from deploy.embedded.environment import inherited, service_environment, status_environment
 from deploy.embedded.errors import StackError
 from deploy.embedded.kafka import Kafka
 from deploy.embedded.ports import Ports, holder
@@ -57,6 +57,7 @@ class Addresses:
     smtp_host: str
     smtp_port: int
     http: Mapping[str, str]
+    status: str
 
 
 class Stack:
@@ -98,6 +99,7 @@ class Stack:
             smtp_host="127.0.0.1",
             smtp_port=self.ports.smtp,
             http={name: f"http://127.0.0.1:{port}" for name, port in self.ports.http.items()},
+            status=f"http://127.0.0.1:{self.ports.status}",
         )
 
     @property
@@ -148,6 +150,11 @@ class Stack:
         for name in names:
             self.supervisor.start(self._service(name))
 
+    async def start_status(self) -> None:
+        """Start the status page, which looks at all services; see `wait_ready("status")`."""
+        settings = status_environment(self.state, self.ports, self.addresses)
+        self.supervisor.start(self._python("status", "deploy.status", self.addresses.status, inherited() | settings))
+
     async def stop(self, *names: str) -> None:
         """Stop services in an orderly way (SIGTERM, then SIGKILL); they stay stopped."""
         await self.supervisor.stop(*names, grace=_STOP_SERVICES_WITHIN)
@@ -188,13 +195,16 @@ class Stack:
         return await process.wait()
 
     def _service(self, name: str) -> Command:
-        url = f"{self.addresses.http[name]}/readyz"
+        module = f"services.{name.partition('-')[0]}"
+        return self._python(name, module, self.addresses.http[name], self.environment(name))
+
+    def _python(self, name: str, module: str, url: str, environment: Mapping[str, str]) -> Command:
         return Command(
             name=name,
-            arguments=(sys.executable, "-m", f"services.{name.partition('-')[0]}"),
-            environment=self.environment(name),
+            arguments=(sys.executable, "-m", module),
+            environment=environment,
             directory=CHECKOUT,
-            probe=lambda: http_ready(url),
+            probe=lambda: http_ready(f"{url}/readyz"),
         )
 
     async def _start_kafka(self) -> None:

@@ -29,32 +29,19 @@ Url = Annotated[str, StringConstraints(pattern=r"^https?://[A-Za-z0-9.:\[\]-]+$"
 _BROKER = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):([0-9]{1,5})")
 
 
-class Settings(BaseSettings):
-    """What every service needs to know. Passwords are read from their files when a connection is made."""
+class PageSettings(BaseSettings):
+    """What every process with pages needs to know: where it listens, and where the pages of the others are."""
 
     model_config = SettingsConfigDict(env_prefix="RUTA_", frozen=True, hide_input_in_errors=True)
 
-    kafka_bootstrap: Name
-    kafka_user: Name
-    kafka_password_file: FilePath
-    kafka_ca_file: FilePath | None = None
-    database_host: Name
-    database_port: Port = 5432
-    database_name: Name
-    database_user: Name
-    database_password_file: FilePath
-    database_ca_file: FilePath | None = None
     http_host: str = "127.0.0.1"
     http_port: Port
-    directory_file: FilePath = SEED
     web_assets: DirectoryPath | None = None
     """Holds htmx and its extensions; without them the pages work by reloading."""
     referrals_url: Url | None = None
     notifications_url: Url | None = None
     audit_url: Url | None = None
     status_url: Url | None = None
-    instance: Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,40}$")] = "1"
-    """Tells processes of one service apart; each keeps its own over restarts (Kafka's static membership)."""
 
     @property
     def addresses(self) -> "Addresses":
@@ -67,6 +54,24 @@ class Settings(BaseSettings):
         if not loopback(host):
             raise ValueError("HTTP has no login yet, so it listens on a loopback address only")
         return host
+
+
+class Settings(PageSettings):
+    """What every service needs to know. Passwords are read from their files when a connection is made."""
+
+    kafka_bootstrap: Name
+    kafka_user: Name
+    kafka_password_file: FilePath
+    kafka_ca_file: FilePath | None = None
+    database_host: Name
+    database_port: Port = 5432
+    database_name: Name
+    database_user: Name
+    database_password_file: FilePath
+    database_ca_file: FilePath | None = None
+    directory_file: FilePath = SEED
+    instance: Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,40}$")] = "1"
+    """Tells processes of one service apart; each keeps its own over restarts (Kafka's static membership)."""
 
     @field_validator("kafka_bootstrap")
     @classmethod
@@ -112,7 +117,7 @@ class Addresses:
         return replace(self, **{name: ""})
 
 
-AnySettings = TypeVar("AnySettings", bound=Settings)
+AnySettings = TypeVar("AnySettings", bound=PageSettings)
 
 
 def loopback(host: str) -> bool:

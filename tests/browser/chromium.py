@@ -8,13 +8,16 @@ from contextlib import asynccontextmanager
 from typing import Literal
 
 import pytest
-from playwright.async_api import Browser, ConsoleMessage, Page, Playwright
+from playwright.async_api import Browser, ConsoleMessage, Page, Playwright, expect
 
 _ARGUMENTS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
 )  # fmt: skip
 """No sandbox: chromium refuses its own to root. Only our pages are opened. Nothing is fetched from elsewhere."""
+
+PATIENCE = 30_000  # milliseconds; machines are shared
+expect.set_options(timeout=PATIENCE)
 
 Width = Literal["desktop", "phone"]
 Theme = Literal["light", "dark"]
@@ -66,7 +69,7 @@ async def opened(
 
     try:
         page = await context.new_page()
-        page.set_default_timeout(30_000)
+        page.set_default_timeout(PATIENCE)
         page.on("console", heard)
         page.on("pageerror", lambda error: said.append(str(error)))
         yield page

@@ -30,7 +30,8 @@ async def system(browser: Browser, session_folder: Path) -> AsyncIterator[Stack]
     """A stack of its own: tests of pages restart what pages stand on. Without a browser it is not even started."""
     async with Stack(session_folder / "pages", Ports.free()) as running:
         await running.start(*SERVICES)
-        for name in SERVICES:
+        await running.start_status()
+        for name in (*SERVICES, "status"):
             await running.wait_ready(name, 60)
         yield running
 

@@ -28,6 +28,7 @@ def addresses(system: Stack, story: Story) -> dict[str, str]:
         "leaves of a referral": f"{http['audit']}/?referral={story.referral}",
         "leaf": f"{http['audit']}/entries/7",
         "comparison": f"{http['audit']}/consistency",
+        "status": f"{system.addresses.status}/",
         "alerts of a referral": f"{http['notifications']}/alerts?referral={story.referral}",
     }
 

@@ -29,6 +29,7 @@ def test_a_time_without_its_offset_is_an_error() -> None:
 
 def test_tables_have_a_shorter_form() -> None:
     assert moments.short(NOW) == "24 nov 2026, 10:00 a. m."
+    assert moments.clock(NOW) == "10:00 a. m."
     assert moments.day(date(2026, 3, 1)) == "1 de marzo de 2026"
 
 

@@ -59,8 +59,9 @@ def add(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    templates.filters |= {"label": label, "moment": moments.moment, "short": moments.short, "day": moments.day,
-                          "age": moments.age}  # fmt: skip
+    templates.filters |= {"label": label} | {
+        each.__name__: each for each in (moments.moment, moments.short, moments.clock, moments.day, moments.age)
+    }
     templates.globals |= {"assets": served, "addresses": addresses.without(name), "here": name}
     site = Site(templates, members)
     app.add_middleware(protection.Protection)

@@ -1,0 +1,50 @@
+"""The status page says what moves, shows the last quarter of an hour, and notices what stands still."""
+
+import pytest
+from playwright.async_api import Browser, expect
+
+from deploy.demo.stories import Story
+from deploy.embedded.stack import Stack
+from tests.browser.chromium import opened
+
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(300)]
+
+
+async def test_all_services_move_and_are_plotted(browser: Browser, system: Stack, stories: tuple[Story, ...]) -> None:
+    async with opened(browser) as page:
+        await page.goto(system.addresses.status)
+        await expect(page.locator(".tile.good")).to_have_count(3)
+        await expect(page.get_by_role("img", name="Mensajes que esperan")).to_be_visible()
+        await expect(page.get_by_role("img", name="Trabajo por segundo")).to_be_visible()
+        figures = dict(zip(await page.locator(".figures dt").all_inner_texts(),
+                           await page.locator(".figures b").all_inner_texts(), strict=True))  # fmt: skip
+        assert int(figures["Huellas"].replace(".", "")) > len(stories)
+
+
+async def test_it_refreshes_itself_and_leaves_open_what_is_open(
+    browser: Browser, system: Stack, stories: tuple[Story, ...]
+) -> None:
+    async with opened(browser) as page:
+        await page.goto(system.addresses.status)
+        await page.get_by_text("Los valores, minuto a minuto").first.click()
+        for part in ("#now", "#lag-values"):
+            await page.locator(part).evaluate("one => one.dataset.old = 'yes'")
+        await expect(page.locator("#now:not([data-old])")).to_be_visible()
+        await expect(page.locator("#lag-values:not([data-old])")).to_be_visible()  # inside what was opened
+
+
+async def test_a_service_that_is_away_is_named(browser: Browser, system: Stack, stories: tuple[Story, ...]) -> None:
+    async with opened(browser, scripts=False) as page:
+        await system.stop("audit")
+        try:
+            tile = page.locator(".tile.bad")
+            for _ in range(30):
+                await page.goto(system.addresses.status)
+                if await tile.count():
+                    break
+                await page.wait_for_timeout(1_000)
+            await expect(tile).to_contain_text("Registro")
+            await expect(tile).to_contain_text("No responde")
+        finally:
+            await system.start("audit")
+            await system.wait_ready("audit", 60)
