@@ -1,0 +1,109 @@
+"""When somebody must look, what it means, and what to do: Prometheus' alert rules."""
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One alert: ``expression`` holds for ``minutes``. ``page``: somebody is called, otherwise it waits for morning."""
+
+    name: str
+    expression: str
+    minutes: int
+    page: bool
+    summary: str
+    action: str
+
+
+RULES = (
+    Rule(
+        "RutaNotReady", "min by (job, instance) (ruta_ready) == 0", 1, True,
+        "A service makes no progress.",
+        "GET /readyz of the service says what it waits for; its log says since when.",
+    ),
+    Rule(
+        "RutaGone", 'up{job=~"ruta-.*"} == 0', 1, True,
+        "A service does not answer at all.",
+        "See whether its process is restarted again and again, and the last lines of its log.",
+    ),
+    Rule(
+        "RutaLag", "sum by (job) (ruta_lag) > 5000", 5, True,
+        "Records wait in Kafka longer than a burst explains.",
+        "Compare batch size and duration with usual days; a second worker (--workers) helps where a core is free.",
+    ),
+    Rule(
+        "RutaWatermarkBehind", "max(ruta_watermark_age_seconds) > 300", 1, True,
+        "Declarations of five minutes ago are not decided yet; deadlines are not judged meanwhile.",
+        "Look at the lag by topic: one topic that stands still holds the watermark of all.",
+    ),
+    Rule(
+        "RutaOutboxOld", "max by (job) (ruta_outbox_age_seconds) > 30", 1, True,
+        "What was decided does not reach Kafka.",
+        "Kafka's disk and log first; the facts are safe in PostgreSQL and are sent when it takes them again.",
+    ),
+    Rule(
+        "RutaAlertsSlow",
+        "histogram_quantile(0.99, sum by (le) (rate(ruta_alert_latency_seconds_bucket{channel=\"inbox\"}[5m]))) > 10",
+        5, False,
+        "One alert in a hundred needs more than ten seconds to its inbox.",
+        "Lag and outbox age say where it waits.",
+    ),
+    Rule(
+        "RutaMailWaiting", "max(ruta_mail_age_seconds) > 900", 1, True,
+        "A mail has waited for a quarter of an hour.",
+        "GET /v1/counts of notifications says whether the mail server is down; urgent referrals may need a call.",
+    ),
+    Rule(
+        "RutaMailUndeliverable", 'increase(ruta_mail_attempts_total{status="undeliverable"}[1h]) > 0', 1, False,
+        "A mail was given up.",
+        "The institution's contact point is wrong or full: correct the directory and tell the institution.",
+    ),
+    Rule(
+        "RutaInternalError", 'increase(ruta_outcomes_total{reason="internal-error"}[10m]) > 0', 1, True,
+        "The rules failed on a declaration; its sender waits for us.",
+        "./ruta quarantine list names the record; the critical line of the log names the place in the code.",
+    ),
+    Rule(
+        "RutaQuarantineFlood", 'sum(rate(ruta_outcomes_total{outcome="quarantined"}[5m])) > 1', 5, False,
+        "An institution sends records that cannot be read.",
+        "./ruta quarantine list names it and the reason; its developers get the same answer in their out topic.",
+    ),
+    Rule(
+        "RutaLogBehind",
+        "histogram_quantile(0.99, sum by (le) (rate(ruta_sequencing_latency_seconds_bucket[5m]))) > 30", 5, True,
+        "Records reach the log late.",
+        "Lag of the audit service; its disk; a second sequencer does not help, there is one by design.",
+    ),
+    Rule(
+        "RutaLogSilent", "max(ruta_checkpoint_age_seconds) > 60 and sum(ruta_lag{job=\"ruta-audit\"}) > 0", 2, True,
+        "Records wait and no checkpoint is signed.",
+        "GET /readyz of audit; a log that refuses to go on says why: never delete anything, run ./ruta audit verify.",
+    ),
+    Rule(
+        "RutaLogIrregular", 'increase(ruta_leaves_total{kind=~"conflict|gap"}[1h]) > 0', 1, False,
+        "The log recorded a conflict or a gap.",
+        "The log's page, filtered by kind, shows which and whose.",
+    ),
+    Rule(
+        "RutaMemory", "process_resident_memory_bytes{job=~\"ruta-.*\"} > 1e9", 10, False,
+        "A service holds more than a gigabyte.",
+        "It is flat in every soak we ran; note what was different, then restart the process: nothing is lost.",
+    ),
+)  # fmt: skip
+"""Every alert. Thresholds are generous: an alert that fires in vain is not read the next time."""
+
+
+def document() -> dict[str, Any]:
+    """The rules as Prometheus reads them."""
+    rules = [
+        {
+            "alert": rule.name,
+            "expr": rule.expression,
+            "for": f"{rule.minutes}m",
+            "labels": {"severity": "page" if rule.page else "ticket"},
+            "annotations": {"summary": rule.summary, "description": rule.action},
+        }
+        for rule in RULES
+    ]
+    return {"groups": [{"name": "ruta", "rules": rules}]}
