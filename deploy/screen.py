@@ -17,6 +17,8 @@ from rich.text import Text
 from deploy.database import reader
 from deploy.embedded.stack import Stack
 from deploy.embedded.supervisor import Phase, Status
+from deploy.status.readings import COUNTED, Look, highest, quantile, total
+from deploy.status.watch import Watch
 from services.runtime import sql
 
 _SQL = sql.load(Path(__file__).parent / "sql" / "operator.sql")
@@ -29,11 +31,20 @@ _LINE_EVERY = 30.0  # seconds between two lines where there is no terminal
 async def show(stack: Stack) -> None:
     """Draw until cancelled: a live screen in a terminal, a line now and then elsewhere."""
     console = Console()
-    if console.is_terminal:
-        with Live(console=console, auto_refresh=False, transient=True) as live:
-            await _every(stack, _EVERY, lambda *seen: live.update(draw(stack, *seen), refresh=True))
-    else:
-        await _every(stack, _LINE_EVERY, lambda counts, _: print(line(counts, stack.statuses()), flush=True))
+    watch = Watch(stack.addresses.http)
+    watching = asyncio.ensure_future(watch.run())
+    try:
+        if console.is_terminal:
+            with Live(console=console, auto_refresh=False, transient=True) as live:
+                await _every(
+                    stack,
+                    _EVERY,
+                    lambda counts, latest: live.update(draw(stack, counts, latest, watch.looks), refresh=True),
+                )
+        else:
+            await _every(stack, _LINE_EVERY, lambda counts, _: print(line(counts, stack.statuses()), flush=True))
+    finally:
+        watching.cancel()
 
 
 async def _every(stack: Stack, seconds: float, use: Callable[[Mapping[str, Any], Sequence[Any]], None]) -> None:
@@ -51,9 +62,10 @@ async def _every(stack: Stack, seconds: float, use: Callable[[Mapping[str, Any],
         await asyncio.sleep(seconds)
 
 
-def draw(stack: Stack, counts: Mapping[str, Any], latest: Sequence[Any]) -> RenderableType:
+def draw(stack: Stack, counts: Mapping[str, Any], latest: Sequence[Any], looks: Sequence[Look]) -> RenderableType:
     """The whole screen."""
-    return Group(_processes(stack), Text(), _figures(counts), Text(), _alerts(latest), Text(), _footer(stack))
+    parts = (_processes(stack), _figures(counts), _health(looks), _alerts(latest), _footer(stack))
+    return Group(*(line for part in parts for line in (part, Text())))
 
 
 def line(counts: Mapping[str, Any], statuses: Sequence[Status]) -> str:
@@ -94,6 +106,37 @@ def _figures(counts: Mapping[str, Any]) -> Table:
     table.add_row(*(Text(f"{counts[name]:,}", style="bold") for name in names))
     table.add_row(*(Text(name.replace("_", " "), style="dim") for name in names))
     return table
+
+
+def _health(looks: Sequence[Look]) -> Table:
+    """What the services say of themselves at /metrics: what waits, how long it takes, how fresh the log is."""
+    table = Table.grid(padding=(0, 2))
+    if not looks:
+        return table
+    first, now = looks[0], looks[-1]
+    slow = quantile(first, now, "notifications", "ruta.alert.latency", 0.95, channel="inbox")
+    outboxes = [highest(now, service, "ruta.outbox.age") for service in ("referrals", "notifications")]
+    figures = {
+        "lag": _number(sum(total(now, service, "ruta.lag") or 0 for service in COUNTED)),
+        "outbox age": _seconds(max((age for age in outboxes if age is not None), default=None)),
+        "alert p95": "-" if slow is None else f"<= {_seconds(slow)}",
+        "mails waiting": _number(total(now, "notifications", "ruta.mail.waiting")),
+        "tree size": _number(total(now, "audit", "ruta.tree.size")),
+        "checkpoint age": _seconds(highest(now, "audit", "ruta.checkpoint.age")),
+    }
+    table.add_row(*(Text(value, style="bold") for value in figures.values()))
+    table.add_row(*(Text(name, style="dim") for name in figures))
+    return table
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:,.0f}"
+
+
+def _seconds(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value * 1000:.0f} ms" if 0 < value < 1 else f"{value:.0f} s"
 
 
 def _alerts(latest: Sequence[Any]) -> Table:

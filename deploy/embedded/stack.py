@@ -31,6 +31,7 @@ from deploy.embedded.probe import http_ready
 from deploy.embedded.state import CHECKOUT, State, open_state
 from deploy.embedded.supervisor import Command, Status, Supervisor, spawn
 from deploy.provision_database import DATABASE
+from services.runtime.migrations import HistoryChanged
 
 SERVICES = ("referrals", "notifications", "audit")
 """The services, one process each; a stack with several workers has more processes, see `Stack.services`."""
@@ -135,7 +136,13 @@ class Stack:
                 self._start_mail(),
                 asyncio.to_thread(webjars.ensure, jars.cache_folder(), self.state.web),
             )
-            changes = await provision.everything(self.target)
+            try:
+                changes = await provision.everything(self.target)
+            except HistoryChanged as error:
+                raise StackError(
+                    f"The tables in {self.state.root} were made by another version of Ruta ({error}): use that version, "
+                    "or move the folder away to begin with an empty one."
+                ) from error
             self._report("Provisioning", f"{len(changes)} changes" if changes else "nothing to change")
             keys.ensure(self.target)
             self._changed()
