@@ -140,8 +140,8 @@ class Stack:
                 changes = await provision.everything(self.target)
             except HistoryChanged as error:
                 raise StackError(
-                    f"The tables in {self.state.root} were made by another version of Ruta ({error}): use that version, "
-                    "or move the folder away to begin with an empty one."
+                    f"The tables in {self.state.root} were made by another version of Ruta ({error}): "
+                    "use that version, or move the folder away to begin with an empty one."
                 ) from error
             self._report("Provisioning", f"{len(changes)} changes" if changes else "nothing to change")
             keys.ensure(self.target)
