@@ -51,25 +51,31 @@ class Live:
         self._pool = pool
         self._watchers: Counter[str] = Counter()
         self._marks: dict[str, Mark] = {}
-        self._changed = asyncio.Condition()
+        self._changed = asyncio.Event()
+        self._ended = False
 
     async def run(self) -> None:
-        """Look for ever; what cannot be seen now is seen later."""
-        while True:
-            if self._watchers:
-                try:
-                    rows = await self._pool.fetch(_SQL["marks"], list(self._watchers))
-                except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-                    log.warning("inboxes cannot be read", extra={"reason": type(error).__name__})
-                else:
-                    await self._note({row["recipient"]: Mark(row["newest"], row["unread"]) for row in rows})
-            await asyncio.sleep(EVERY)
+        """Look for ever; what cannot be seen now is seen later. All streams end with it."""
+        try:
+            while True:
+                if self._watchers:
+                    await self._look()
+                await asyncio.sleep(EVERY)
+        finally:
+            self._ended = True
+            self._changed.set()
 
-    async def _note(self, marks: dict[str, Mark]) -> None:
+    async def _look(self) -> None:
+        try:
+            rows = await self._pool.fetch(_SQL["marks"], list(self._watchers))
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            log.warning("inboxes cannot be read", extra={"reason": type(error).__name__})
+            return
+        marks = {row["recipient"]: Mark(row["newest"], row["unread"]) for row in rows}
         if marks != self._marks:
-            async with self._changed:
-                self._marks = marks
-                self._changed.notify_all()
+            self._marks = marks
+            self._changed.set()
+            self._changed = asyncio.Event()
 
     @property
     def full(self) -> bool:
@@ -87,11 +93,14 @@ class Live:
             if not self._watchers[institution]:
                 del self._watchers[institution]
 
-    async def other_than(self, institution: str, seen: Mark | None) -> Mark:
-        """The mark of a watched inbox as soon as it is known and is not ``seen``."""
-        async with self._changed:
-            await self._changed.wait_for(lambda: self._marks.get(institution) not in (None, seen))
-            return self._marks[institution]
+    async def other_than(self, institution: str, seen: Mark | None) -> Mark | None:
+        """The mark of a watched inbox as soon as it is known and is not ``seen``; None at the end."""
+        while not self._ended:
+            mark = self._marks.get(institution)
+            if mark is not None and mark != seen:
+                return mark
+            await self._changed.wait()
+        return None
 
 
 def add(app: FastAPI, pool: asyncpg.Pool, live: Live, members: site.Members) -> None:
@@ -119,8 +128,7 @@ def add(app: FastAPI, pool: asyncpg.Pool, live: Live, members: site.Members) -> 
             # Said at once: whoever waits for it knows that the stream stands.
             yield ServerSentEvent(comment="ruta", retry=_RETRY_MILLISECONDS)
             seen: Mark | None = None
-            while True:
-                mark = await live.other_than(institution, seen)
+            while (mark := await live.other_than(institution, seen)) is not None:
                 if position is None:
                     position = mark.newest
                 if mark.newest > position:
