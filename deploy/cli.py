@@ -86,7 +86,8 @@ def demo(
 @app.command()
 def bench(
     parts: Annotated[
-        list[str] | None, typer.Argument(help="naive, ruta, ceiling, latency, restarts, replay, rebuild; all if none.")
+        list[str] | None,
+        typer.Argument(help="naive, ruta, ceiling, latency, restarts, replay, rebuild: all if none. And soak."),
     ] = None,
     events: Annotated[int, typer.Option(min=10, max=100_000, help="How many declarations.")] = 20_000,
     naive_events: Annotated[
@@ -96,11 +97,13 @@ def bench(
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     keep: Annotated[Path | None, typer.Option(help="Folder for the raw results.")] = None,
     workers: Workers = 1,
+    minutes: Annotated[float, typer.Option(min=0.1, max=1_440, help="How long the soak takes.")] = 30,
+    per_second: Annotated[float, typer.Option(min=1, max=1_000, help="Declarations per second of the soak.")] = 50,
 ) -> None:
     """Measure speed as ratios within one run, on throwaway systems."""
     from deploy.commands_bench import run
 
-    sys.exit(run(parts or (), events, naive_events, seed, as_json=json, keep=keep, workers=workers))
+    sys.exit(run(parts or (), events, naive_events, seed, json, keep, workers, minutes, per_second))
 
 
 @app.command()

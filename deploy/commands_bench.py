@@ -10,6 +10,7 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from secrets import randbelow
@@ -17,13 +18,16 @@ from typing import Any
 
 from contracts.directory import SEED, Directory
 from contracts.directory import load as read_directory
-from deploy.bench import load, parts, processes, report
+from deploy.bench import chart, load, parts, processes, report, soak
 from deploy.embedded.errors import StackError
 from deploy.embedded.ports import Ports
 from deploy.embedded.stack import Stack
 from deploy.embedded.state import default_root, make_folder, write_private
 
 PARTS = ("naive", "ruta", "ceiling", "latency", "restarts", "replay", "rebuild")
+SOAK = "soak"
+"""A part that takes as long as it is told to, on a system of its own; only when it is named."""
+
 _LATENCY_SECONDS = 20.0
 _SPARE_EVENTS = 40
 """Rows for what is killed and asked again."""
@@ -37,19 +41,38 @@ def run(
     as_json: bool,
     keep: Path | None,
     workers: int,
+    minutes: float,
+    per_second: float,
 ) -> int:
-    """Measure the wanted parts (all, if none is named) and print them; raw results go to a file in ``keep``."""
+    """Measure the wanted parts (all but the soak, if none is named) and print them; raw results go to ``keep``."""
     # Clients that lose a killed broker say so again and again; what matters is told here.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
-    unknown = set(wanted) - set(PARTS)
+    unknown = set(wanted) - {*PARTS, SOAK}
     if unknown:
-        raise StackError(f"There is no part {min(unknown)} of the benchmark: the parts are {', '.join(PARTS)}.")
+        raise StackError(f"There is no part {min(unknown)} of the benchmark: the parts are {', '.join(PARTS)}, {SOAK}.")
     drawn = seed if seed is not None else randbelow(2**31)
-    result, raw = asyncio.run(measure(set(wanted) or set(PARTS), events, naive_events, drawn, workers))
-    kept = _keep(keep or default_root() / "bench", result, raw)
-    say(f"raw results: {kept}")
+    folder = keep or default_root() / "bench"
+    result: dict[str, Any] = {}
+    if not wanted or set(wanted) - {SOAK}:
+        result, raw = asyncio.run(measure(set(wanted) - {SOAK} or set(PARTS), events, naive_events, drawn, workers))
+        say(f"raw results: {_keep(folder, result, raw)}")
+    if SOAK in wanted:
+        found, samples = asyncio.run(soaked(minutes, per_second, drawn, workers))
+        result |= _machine() | {"seed": drawn, "soak": found}
+        kept = _keep(folder, result, {"samples": [asdict(one) for one in samples]})
+        write_private(kept.with_suffix(".svg"), chart.draw(samples))
+        say(f"raw results: {kept}, chart: {kept.with_suffix('.svg')}")
     print(json.dumps(result) if as_json else report.table(result))
     return 0
+
+
+async def soaked(minutes: float, per_s: float, seed: int, workers: int) -> tuple[dict[str, Any], list[soak.Sample]]:
+    """The figures of a soak on a system of its own, and its samples."""
+    async with _stack(workers) as stack:
+        await stack.start(*stack.services)
+        for name in stack.services:
+            await stack.wait_ready(name, 60)
+        return await soak.run(stack, read_directory(SEED), minutes, per_s, seed, say)
 
 
 async def measure(

@@ -12,7 +12,7 @@ from typing import Any
 
 from deploy.bench import ceiling, latency, naive, processes, restarts, saturate
 from deploy.bench.load import Load, Row
-from deploy.bench.progress import RutaProgress, administrator
+from deploy.bench.progress import SQL, RutaProgress, administrator
 from deploy.bench.publish import Sender
 from deploy.bench.saturate import Saturated
 from deploy.embedded.stack import Stack
@@ -51,16 +51,20 @@ async def run_ruta(stack: Stack, load: Load, warm: Load) -> Figures:
     async with administrator(stack.target) as connection:
         progress = RutaProgress(connection)
         await saturate.run(warm.waves, sender, progress)
-        before = await progress.outcomes()
+        before, stored = await progress.outcomes(), await connection.fetchrow(SQL["wal"])
         with processes.cpu_seconds(stack) as cpu:
             done = await saturate.run(load.waves, sender, progress)
-        after = await progress.outcomes()
+        after, stored_after = await progress.outcomes(), await connection.fetchrow(SQL["wal"])
     decided = {name: count - before.get(name, 0) for name, count in after.items()}
     if decided != load.outcomes:
         raise OutcomesDiffer(f"wanted {load.outcomes}, got {decided}")
     return {
         "ruta_events_per_s": round(done.events_per_s, 1),
         "ruta_run": _kept(done),
+        "ruta_bytes_per_event": {
+            "wal": round((stored_after["wal"] - stored["wal"]) / done.events),
+            "database": round((stored_after["bytes"] - stored["bytes"]) / done.events),
+        },
         "ruta_cpu_us_per_event": _per_event(cpu, done),
     }
 

@@ -24,3 +24,11 @@ select count(*) from notifications.alert where status in ('planned', 'failed');
 select (select count(*) from referrals.fact) as facts,
        (select count(*) from notifications.alert) as alerts,
        (select count(*) from audit.entry) as leaves;
+
+-- held --
+select (select count(*) from pg_stat_activity where backend_type = 'client backend') as connections,
+       pg_database_size(current_database()) as bytes;
+
+-- wal --
+-- The write-ahead log so far, in bytes.
+select pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')::bigint as wal, pg_database_size(current_database()) as bytes;

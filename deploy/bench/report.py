@@ -38,7 +38,9 @@ def with_ratios(result: Mapping[str, Any]) -> dict[str, Any]:
 
 def table(result: Mapping[str, Any]) -> str:
     """One line per figure."""
-    lines = [f"{result['events']} events of {result['referrals']} referrals, seed {result['seed']}", ""]
+    lines = [f"seed {result['seed']}, load average before: {result.get('load_average', 0):.1f}"]
+    if "events" in result:
+        lines += [f"{result['events']} events of {result['referrals']} referrals", ""]
     lines += [f"{words:<52} {result[name]:>10} {unit}" for name, words, unit in _LINES if name in result]
     for name, words in _LATENCIES:
         if name in result:
@@ -50,8 +52,27 @@ def table(result: Mapping[str, Any]) -> str:
     if "ruta_cpu_us_per_event" in result:
         lines += ["", "processor time per event under full load"]
         lines += [f"  {name:<50} {used:>10} µs" for name, used in result["ruta_cpu_us_per_event"].items()]
+    if "ruta_bytes_per_event" in result:
+        stored = result["ruta_bytes_per_event"]
+        lines += ["", f"stored per event: {stored['wal']} bytes of WAL, {stored['database']} bytes of database"]
     if "rss_mib" in result:
         before, after = result["rss_mib"]["before"], result["rss_mib"]["after"]
         lines += ["", "memory before and after"]
         lines += [f"  {name:<50} {before.get(name, 0):>4} → {size} MiB" for name, size in after.items()]
+    if "soak" in result:
+        lines += _soak(result["soak"])
     return "\n".join(lines)
+
+
+def _soak(soak: Mapping[str, Any]) -> list[str]:
+    length = f"{soak['minutes']:g} minutes at {soak['per_second']:g} per second"
+    held = f"at most {soak['most_waiting']} waiting, at most {soak['connections']['most']} connections"
+    lines = [
+        "",
+        f"soak: {length}, {soak['events']} events, {soak['undecided']} undecided at the end",
+        f"  {held}, {soak['database_bytes_per_event']} bytes of database per event",
+    ]
+    verdicts = {True: "flat", False: "GROWS", None: "too short to say"}
+    for name, trend in soak["memory"].items():
+        lines.append(f"  {name:<20} {trend['mib']:>5} MiB {trend['mib_per_hour']:>8} MiB/h  {verdicts[trend['flat']]}")
+    return lines
