@@ -39,12 +39,12 @@ class Up:
         self.state, self.log = state, log
         self.base = Ports.free().referrals - 1
 
-    def start(self) -> float:
+    def start(self, *options: str) -> float:
         """Start and wait until everything answers; returns the seconds it took."""
         began = time.monotonic()
         with self.log.open("wb") as output:
             self.process = subprocess.Popen(
-                ["./ruta", "up", "--base-port", str(self.base)],
+                ["./ruta", "up", "--base-port", str(self.base), *options],
                 cwd=CHECKOUT, env=self.environment, stdout=output, stderr=subprocess.STDOUT, start_new_session=True,
             )  # fmt: skip
         while b"Ctrl-C stops everything" not in self.log.read_bytes():
@@ -112,7 +112,8 @@ def test_every_command_of_the_readme(up: Up) -> None:
     children = up.children()
     stopped = up.interrupt()
     assert not [process for process in children if process.is_running() and process.status() != "zombie"]
-    again = up.start()
+    again = up.start("--workers", "2")
+    assert "referrals-2" in State(up.state).running()["http"]
     check("./ruta show $REFERRAL", referral, "accepted")
     up.interrupt()
     print(f"first start {first:.1f} s, stop {stopped:.1f} s, second start {again:.1f} s")
