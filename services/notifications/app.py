@@ -27,6 +27,9 @@ from services.runtime.telemetry import age, value
 _RELAY = sql.load(Path(__file__).parent / "sql" / "relay.sql")
 _WORKER = sql.load(Path(__file__).parent / "sql" / "worker.sql")
 
+RECEIPTS_GATHERED = 0.05
+"""Seconds: receipts are for the log, where nobody waits for them; inboxes and mails have been told already."""
+
 QUEUE_LOOKED_AT_EVERY = 5.0
 """Seconds between two counts of the mails that wait, for ``/metrics``."""
 
@@ -75,6 +78,7 @@ async def service(settings: Settings) -> AsyncIterator[list[Job]]:
                 written="at",
                 messages=receipts.messages,
                 committed=committed,
+                gather=RECEIPTS_GATHERED,
             )
         )
         worker = Worker(worker_connection, email, members, settings.mail_sender, after_commit=mailed)

@@ -47,12 +47,13 @@ async def pipeline(
     written: str,
     messages: Callable[[asyncpg.Record], Iterable[Message]],
     committed: Callable[[], None],
+    gather: float = 0.0,
 ) -> AsyncIterator[Pipeline]:
     """Open it: ``work`` per batch of ``topics`` or ``pattern``, then ``messages`` of each row of ``outbox``.
 
     ``wanted`` says which topics the group must read, ``outbox`` holds the relay's statements, ``channel`` is where
     the database tells of new rows, ``written`` the column with their time; ``committed`` follows each
-    commit of ``work``.
+    commit of ``work``; the relay waits ``gather`` seconds for more rows while there are few.
     """
     async with AsyncExitStack() as stack:
         telemetry = Telemetry(name, settings.instance)
@@ -68,7 +69,7 @@ async def pipeline(
         await stack.enter_async_context(closing(producer, "stop"))
 
         relay = Relay(
-            relay_connection, producer, outbox, messages, channel, written,
+            relay_connection, producer, outbox, messages, channel, written, gather,
             after_send=lambda rows: telemetry.add("ruta.outbox.sent", rows),
         )  # fmt: skip
 

@@ -53,6 +53,8 @@ class Relay:
     channel: str
     written: str
     """The column of ``read`` that says when a row was written."""
+    gather: float = 0.0
+    """Seconds to wait for more rows while few are there: for what nobody waits for."""
     after_send: Callable[[int], None] = lambda rows: None
     oldest: datetime | None = None
     """When the oldest row that Kafka has not acknowledged was written; None while there is none."""
@@ -75,6 +77,8 @@ class Relay:
                 self.behind_since = time.monotonic()
                 cursor = await self._advance(cursor, rows[-1]["position"])
                 self.after_send(len(rows))
+                if len(rows) < BATCH:
+                    await asyncio.sleep(self.gather)
                 continue
             self.behind_since = self.oldest = None
             with suppress(TimeoutError):
