@@ -96,7 +96,7 @@ class Intake:
                 await self._take([kafka.record(raw) for raw in batch])
                 self.busy_since = None
             except Exception as error:
-                self._fail(error)
+                self.fail(error)
             else:
                 self._handled |= {TopicPartition(raw.topic, raw.partition): raw.offset + 1 for raw in batch}
                 return
@@ -120,7 +120,8 @@ class Intake:
             cluster = await self.learn()
         raise RuntimeError("a topic that is read is not described")
 
-    def _fail(self, error: BaseException) -> None:
+    def fail(self, error: BaseException) -> None:
+        """Take nothing more: ``run`` raises this, and the process ends."""
         if not self._failure.done():
             self._failure.set_exception(error)
 
@@ -258,4 +259,4 @@ class _SeekToStored(ConsumerRebalanceListener):  # type: ignore[misc]
         except IllegalStateError:
             log.info("assignment superseded")  # the next one is on its way
         except Exception as error:
-            self.intake._fail(error)
+            self.intake.fail(error)

@@ -89,9 +89,12 @@ async def pipeline(
         watermark = Watermark()
 
         async def handle(batch: kafka.Batch) -> None:
-            with telemetry.batch("batch", (raw.headers for raw in batch)):
-                await intake.handle(batch)
-            watermark.saw(batch)
+            try:
+                with telemetry.batch("batch", (raw.headers for raw in batch)):
+                    await intake.handle(batch)
+                watermark.saw(batch)
+            except Exception as error:  # the framework would swallow it, and the batch with it
+                intake.fail(error)
 
         broker = kafka.broker(settings)
         intake.consumer = kafka.subscribe(
