@@ -145,6 +145,20 @@ def refold() -> None:
     sys.exit(compare())
 
 
+@app.command()
+def ledger(
+    within: Annotated[
+        float, typer.Option(min=1, help="Seconds to wait for a moment at which nothing is under way.")
+    ] = 60,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Hold every record of the running system against its outcome, alerts, mails and leaf; the exit code is 1 if any
+    does not fit."""
+    from deploy.commands_ledger import run
+
+    sys.exit(run(within, as_json=json))
+
+
 @quarantine.command("list")
 def quarantine_list() -> None:
     """Print the newest records that could not be read, with what to mend."""

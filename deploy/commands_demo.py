@@ -7,12 +7,13 @@ import shutil
 import sys
 import tempfile
 import time
-from dataclasses import asdict
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from secrets import randbelow
 
 from contracts.directory import SEED, load
+from deploy.commands_ledger import table, totals
 from deploy.demo.play import playing
 from deploy.demo.stories import CANARY, Story, draw
 from deploy.embedded.errors import StackError
@@ -48,16 +49,12 @@ async def _run(folder: Path, referrals: int, seed: int, as_json: bool, workers: 
         began = time.monotonic()
         problems = await _play(stack, stories)
         _say(f"all steps taken and answered after {time.monotonic() - began:.1f} s; waiting for quiet")
-        await ledger.quiet(stack.target, within=60 + referrals * _PER_REFERRAL)
-        _say(f"quiet after {time.monotonic() - began:.1f} s; checking the ledger")
-        found = await ledger.check(stack.target, CANARY)
-        problems += found.problems
-    for problem in problems[: ledger.SHOWN]:
-        _say(f"PROBLEM {problem}")
-    totals = {name: value for name, value in asdict(found).items() if name != "problems"}
-    result = totals | {"ledger_ok": not problems, "referrals": referrals, "seed": seed}
-    print(json.dumps(result) if as_json else _table(result))
-    return 1 if problems else 0
+        found = await ledger.check(stack.target, CANARY, within=60 + referrals * _PER_REFERRAL)
+        _say(f"quiet and checked after {time.monotonic() - began:.1f} s")
+    found = replace(found, problems=(*problems, *found.problems))
+    result = totals(found) | {"referrals": referrals, "seed": seed}
+    print(json.dumps(result) if as_json else table(result))
+    return 1 if found.problems else 0
 
 
 async def _play(stack: Stack, stories: tuple[Story, ...]) -> list[str]:
@@ -72,11 +69,6 @@ async def _play(stack: Stack, stories: tuple[Story, ...]) -> list[str]:
         while play.untold() and time.monotonic() < deadline:
             await asyncio.sleep(0.1)
         return list(play.untold())
-
-
-def _table(result: dict[str, object]) -> str:
-    lines = [f"{name:>12}  {value}" for name, value in result.items() if name != "institutions"]
-    return "\n".join(lines)
 
 
 def _say(text: str) -> None:

@@ -61,7 +61,7 @@ def one_outcome_each(seen: Sequence[Seen], stored: Sequence[StoredFact]) -> Iter
             yield f"{_at(place)} has {answered[place]} outcomes"
         elif digests[place] != record.digest:
             yield f"{_at(place)}: its outcome was decided on other bytes"
-    for place in answered.keys() - records.keys():
+    for place in sorted(answered.keys() - records.keys()):
         yield f"{_at(place)} has an outcome but there is no such record"
 
 
@@ -71,7 +71,7 @@ def versions(stored: Sequence[StoredFact], current: Mapping[UUID, int]) -> Itera
     for fact in stored:
         if fact.referral is not None and fact.version is not None:
             applied[fact.referral].append(fact.version)
-    for referral in applied.keys() | current.keys():
+    for referral in dict.fromkeys((*applied, *current)):
         found = applied.get(referral, [])
         if found != list(range(1, len(found) + 1)):
             yield f"referral {referral}: its facts have the versions {found[:20]}"
@@ -85,10 +85,10 @@ def published_facts(seen: Sequence[Seen], stored: Sequence[StoredFact]) -> Itera
     unreadable = sum(1 for one in seen if one.topic == topics.FACTS and one.fact is None)
     if unreadable:
         yield f"{unreadable} records of {topics.FACTS} cannot be read"
-    known = {fact.fact_id for fact in stored}
-    told = {fact.id for fact in published}
-    yield from (f"fact {id} is stored but was not published" for id in known - told)  # noqa: A001
-    yield from (f"fact {id} was published but is not stored" for id in told - known)  # noqa: A001
+    known = dict.fromkeys(fact.fact_id for fact in stored)
+    told = dict.fromkeys(fact.id for fact in published)
+    yield from (f"fact {id} is stored but was not published" for id in known if id not in told)  # noqa: A001
+    yield from (f"fact {id} was published but is not stored" for id in told if id not in known)  # noqa: A001
     last: dict[UUID, int] = {}
     for fact in published:
         if isinstance(fact.data, Applied) and fact.referral is not None:
@@ -108,14 +108,14 @@ def told_parties(seen: Sequence[Seen], stored: Sequence[StoredFact]) -> Iterable
                 told[one.topic].setdefault(one.fact.id, one.fact)
             elif one.sealed is None:
                 yield f"{_at(_place(one))} cannot be read"
-    wanted: dict[str, set[UUID]] = defaultdict(set)
+    wanted: dict[str, dict[UUID, None]] = defaultdict(dict)
     for fact in stored:
         for party in fact.parties:
-            wanted[topics.outbound(party)].add(fact.fact_id)
+            wanted[topics.outbound(party)][fact.fact_id] = None
     for topic in sorted(wanted.keys() | told.keys()):
-        found = told.get(topic, {})
-        yield from (f"{topic} has not had fact {id}" for id in wanted[topic] - found.keys())  # noqa: A001
-        yield from (f"{topic} has fact {id}, which is not for it" for id in found.keys() - wanted[topic])  # noqa: A001
+        found, due = told.get(topic, {}), wanted[topic]
+        yield from (f"{topic} has not had fact {id}" for id in due if id not in found)  # noqa: A001
+        yield from (f"{topic} has fact {id}, which is not for it" for id in found if id not in due)  # noqa: A001
         last: dict[UUID, int] = {}
         for told_fact in found.values():
             if isinstance(told_fact.data, Applied) and told_fact.referral is not None:
@@ -167,18 +167,20 @@ def alerts(
 ) -> Iterable[str]:
     """Alerts are exactly the plan recomputed from the facts; every e-mail arrived, under its alert's id."""
     distinct: dict[UUID, Fact] = {one.fact.id: one.fact for one in seen if one.topic == topics.FACTS and one.fact}
-    planned = {
+    planned = dict.fromkeys(
         (alert.fact_id, alert.recipient, str(alert.channel))
         for fact in distinct.values()
         for alert in plan(fact, members)
-    }
+    )
     found = Counter((alert.fact_id, alert.recipient, alert.channel) for alert in stored)
-    yield from (f"fact {f}: {to} was not alerted through {by}" for f, to, by in planned - found.keys())
-    yield from (f"fact {f}: {to} was alerted through {by} for no reason" for f, to, by in found.keys() - planned)
+    yield from (f"fact {f}: {to} was not alerted through {by}" for f, to, by in planned if (f, to, by) not in found)
+    yield from (
+        f"fact {f}: {to} was alerted through {by} for no reason" for f, to, by in found if (f, to, by) not in planned
+    )
     yield from (f"fact {f}: {to} was alerted {n} times through {by}" for (f, to, by), n in found.items() if n > 1)
-    wanted = {str(alert.alert_id) for alert in stored if alert.channel == "email"}
-    yield from (f"e-mail {id} never arrived" for id in wanted - mailed.keys())  # noqa: A001
-    yield from (f"e-mail {id} belongs to no alert" for id in mailed.keys() - wanted)  # noqa: A001
+    wanted = dict.fromkeys(str(alert.alert_id) for alert in stored if alert.channel == "email")
+    yield from (f"e-mail {id} never arrived" for id in wanted if id not in mailed)  # noqa: A001
+    yield from (f"e-mail {id} belongs to no alert" for id in mailed if id not in wanted)  # noqa: A001
     yield from (
         f"alert {alert.alert_id} to {alert.recipient} is still {alert.status}"
         for alert in stored
@@ -189,7 +191,7 @@ def alerts(
 def leaves(seen: Sequence[Seen], logged: Counter[Place]) -> Iterable[str]:
     """Every record of the logged topics has one leaf, and no leaf is without its record."""
     records = {_place(one) for one in seen if not one.topic.startswith(OUTBOUND)}
-    for place in records | logged.keys():
+    for place in sorted(records | logged.keys()):
         count = logged[place]
         if place not in records:
             yield f"{_at(place)} has a leaf but there is no such record"

@@ -2,19 +2,22 @@
 
 import asyncio
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from confluent_kafka import TopicCollection
 
 from contracts import codec, topics
 from contracts.codec import Record
 from contracts.facts import SEALED_TYPE, Fact, decode
 from deploy.ledger import leaks
 from deploy.provision import Target
+from deploy.provision_kafka import admin_client
 from services.runtime import kafka
+from services.runtime.kafka import Cluster
 
 _STALLED_AFTER = 15.0  # seconds without a record although the end is not reached
 
@@ -58,14 +61,24 @@ def login(target: Target) -> dict[str, Any]:
     }
 
 
-def counted(target: Target) -> list[str]:
-    """The topics whose records have leaves: all inbound ones, facts and alerts."""
-    names = [topic.name for topic in topics.provisioned(target.directory)]
-    return [name for name in names if topics.owner(name) or name in (topics.FACTS, topics.ALERTS)]
+def counts(name: str) -> bool:
+    """Whether the ledger counts this topic's records: inbound ones, facts, alerts, and what is told to institutions."""
+    return topics.owner(name) is not None or name in (topics.FACTS, topics.ALERTS) or name.startswith(OUTBOUND)
+
+
+def cluster(target: Target) -> Cluster:
+    """The cluster and the ids of all our topics, also of institutions that left. Blocking. Raises KafkaException."""
+    client = admin_client(target.kafka_bootstrap, topics.OPERATOR, target.state.secret(f"kafka/{topics.OPERATOR}"))
+    listed = client.list_topics(timeout=10)
+    names = sorted(name for name in listed.topics if name.startswith(topics.PREFIX))
+    described = client.describe_topics(TopicCollection(names), request_timeout=10)
+    return Cluster(str(listed.cluster_id), {name: str(f.result().topic_id) for name, f in described.items()})
 
 
 async def ends(consumer: AIOKafkaConsumer, names: Iterable[str]) -> dict[TopicPartition, int]:
     """The next offset of every partition of these topics."""
+    names = list(names)
+    await consumer._client.set_topics(names)
     await consumer._client.force_metadata_update()
     partitions = [
         TopicPartition(name, partition) for name in names for partition in consumer.partitions_for_topic(name) or ()
@@ -74,19 +87,14 @@ async def ends(consumer: AIOKafkaConsumer, names: Iterable[str]) -> dict[TopicPa
     return found
 
 
-async def read(target: Target, canary: str | None = None) -> list[Seen]:
-    """Every record from each topic's beginning to its end now, in the order of each partition.
-
-    Those of ``counted`` and of every ``out`` topic that the cluster has, also of institutions that left.
-    """
+async def read(target: Target, last: Mapping[TopicPartition, int], canary: str | None = None) -> list[Seen]:
+    """Every record from each partition's beginning to these ends, in the order of each partition."""
     consumer = AIOKafkaConsumer(
         **login(target), auto_offset_reset="earliest", max_partition_fetch_bytes=kafka.FETCH_BYTES
     )
     await consumer.start()
     try:
-        names = [*counted(target), *(name for name in await consumer.topics() if name.startswith(OUTBOUND))]
-        consumer._client.set_topics(names)
-        last = await ends(consumer, names)
+        await consumer._client.set_topics({place.topic for place in last})
         open_ones = {place for place, end in last.items() if end}
         consumer.assign(list(open_ones))
         seen: list[Seen] = []

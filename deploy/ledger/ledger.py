@@ -1,23 +1,21 @@
-"""Reads every part of a system at rest and holds it against all the others."""
+"""Reads every part of a system as of one moment and holds it against all the others."""
 
 import asyncio
-import mailbox
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from email.parser import BytesHeaderParser
 from email.utils import parseaddr
 from pathlib import Path
-from typing import Any
 
 import asyncpg
-from aiokafka import AIOKafkaConsumer
 
 from contracts import topics
 from deploy.audit import verify_log
-from deploy.database import reader
 from deploy.ledger import checks, kafka, leaks
 from deploy.ledger.checks import StoredAlert, StoredFact
 from deploy.ledger.kafka import Seen
+from deploy.ledger.rest import at_rest
 from deploy.provision import Target
 from services.referrals.refold import refold
 from services.runtime import sql
@@ -45,18 +43,29 @@ class Ledger:
     problems: tuple[str, ...]
 
 
-async def check(target: Target, canary: str | None = None) -> Ledger:
-    """The ledger of a system at rest (see ``quiet``). ``canary`` stood in inbound records only and is looked for."""
-    seen = await kafka.read(target, canary)
-    async with reader(target, "referrals") as connection:
-        stored = [_fact(row) for row in await connection.fetch(_SQL["facts"])]
+async def check(target: Target, canary: str | None = None, within: float = 120) -> Ledger:
+    """The ledger as of the next moment of rest, which must come ``within`` these seconds. Raises rest.Restless.
+
+    Problems are in the order of the way that a record takes, and of each kind the oldest comes first: the first one
+    is where to look. ``canary`` stood in inbound records only and is looked for everywhere else.
+    """
+    async with at_rest(target, within) as rest:
+        connection = rest.connection
+        seen = await kafka.read(target, rest.ends, canary)
+        rows = await connection.fetch(_SQL["facts"])
+        stored = [_fact(row) for row in rows]
+        # Those decided on a topic that was removed, or made anew under its old name, have no record to be held against.
+        standing = [
+            fact for fact, row in zip(stored, rows, strict=True) if rest.topic_ids.get(row["topic"]) == row["topic_id"]
+        ]
         alerts = [StoredAlert(**row) for row in await connection.fetch(_SQL["alerts"])]
-        logged = Counter({_place(row): row["leaves"] for row in await connection.fetch(_SQL["leaves"])})
+        leaves = await connection.fetch(_SQL["leaves"], list(rest.topic_ids.values()))
+        logged = Counter({_place(row): row["leaves"] for row in leaves})
         current = {row["referral"]: row["version"] for row in await connection.fetch(_SQL["versions"])}
-        mails = await asyncio.to_thread(_mails, target.state.mail)
+        mails = await asyncio.to_thread(_mails, rest.mails)
         problems = [
             *checks.offsets(seen),
-            *checks.one_outcome_each(seen, stored),
+            *checks.one_outcome_each(seen, standing),
             *checks.versions(stored, current),
             *checks.published_facts(seen, stored),
             *checks.told_parties(seen, stored),
@@ -69,7 +78,13 @@ async def check(target: Target, canary: str | None = None) -> Ledger:
         if canary is not None:
             problems += leaks.files((target.state.logs, target.state.mail), canary)
             problems += [problem async for problem in leaks.tables(connection, canary)]
-    return _ledger(seen, stored, alerts, mails, logged, problems)
+    return _ledger(seen, standing, alerts, mails, logged, problems)
+
+
+async def quiet(target: Target, within: float = 120) -> None:
+    """Wait until every record has its outcome, its alerts, its mails and its leaf. Raises rest.Restless."""
+    async with at_rest(target, within):
+        pass
 
 
 async def _recomputed(target: Target, connection: asyncpg.Connection) -> list[str]:
@@ -109,39 +124,6 @@ def _ledger(
     )
 
 
-async def quiet(target: Target, within: float = 120) -> None:
-    """Wait until every record has its outcome, its alerts, its mails and its leaf. Raises TimeoutError.
-
-    Quiet is when two looks in a row find nothing to do and the same counts: a receipt is a record too, so the
-    log is the last to come to rest.
-    """
-    names = kafka.counted(target)
-    consumer = AIOKafkaConsumer(**kafka.login(target))
-    await consumer.start()
-    consumer._client.set_topics(names)
-    try:
-        async with asyncio.timeout(within), reader(target, "referrals") as connection:
-            before: Any = None
-            while True:
-                published = {place: end for place, end in (await kafka.ends(consumer, names)).items() if end}
-                now = await _done(connection, published)
-                if now is not None and now == before:
-                    return
-                before = now
-                await asyncio.sleep(0.3)
-    finally:
-        await consumer.stop()
-
-
-async def _done(connection: asyncpg.Connection, published: Mapping[Any, int]) -> tuple[int, ...] | None:
-    """The counts when nothing is left to do, else None."""
-    counts = await connection.fetchrow(_SQL["counts"])
-    behind = await connection.fetchrow(_SQL["behind"])
-    inbound = sum(end for place, end in published.items() if topics.owner(place.topic))
-    idle = not any(behind.values()) and counts["decided"] >= inbound and counts["leaves"] >= sum(published.values())
-    return tuple(counts.values()) if idle else None
-
-
 def _fact(row: asyncpg.Record) -> StoredFact:
     return StoredFact(
         fact_id=row["fact_id"],
@@ -160,7 +142,8 @@ def _place(row: asyncpg.Record) -> checks.Place:
     return row["topic"], row["partition"], row["record_offset"]
 
 
-def _mails(folder: Path) -> Counter[str]:
+def _mails(files: Sequence[Path]) -> Counter[str]:
     """How often each Message-ID arrived; its left part is the alert's id."""
-    box = mailbox.Maildir(folder, create=False)
-    return Counter(parseaddr(message["Message-ID"])[1].partition("@")[0] for message in box)
+    parser = BytesHeaderParser()
+    ids = (parser.parsebytes(file.read_bytes())["Message-ID"] for file in files)
+    return Counter(parseaddr(id)[1].partition("@")[0] for id in ids)  # noqa: A001

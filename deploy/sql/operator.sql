@@ -21,7 +21,7 @@ select occurred_at, recipient, kind, urgency, actor, referral
  limit $1;
 
 -- facts --
-select f.fact_id, f.outcome, f.owner, p.topic, f.partition, f.record_offset, f.digest, f.referral, f.version,
+select f.fact_id, f.outcome, f.owner, p.topic, f.topic_id, f.partition, f.record_offset, f.digest, f.referral, f.version,
        f.parties, s.recipient as sealed_for
   from referrals.fact as f
   join referrals.intake_position as p using (cluster, topic_id, partition)
@@ -29,20 +29,31 @@ select f.fact_id, f.outcome, f.owner, p.topic, f.partition, f.record_offset, f.d
  order by f.position;
 
 -- versions --
-select referral, version from referrals.referral;
+select referral, version from referrals.referral order by opened_at, referral;
 
 -- alerts --
-select alert_id, fact_id, recipient, channel, status from notifications.alert;
+select alert_id, fact_id, recipient, channel, status from notifications.alert order by position;
 
 -- leaves --
+-- Of the topics that there are: one made anew under an old name has another id.
 select topic, partition, record_offset, count(*) as leaves
   from audit.entry
- where kind <> 'gap'
- group by 1, 2, 3;
+ where kind <> 'gap' and topic_id = any($1::text[])
+ group by 1, 2, 3
+ order by 1, 2, 3;
 
 -- behind --
--- Work that is stored and not done: facts and receipts to publish, mails to send.
-select (select coalesce(max(position), 0) from referrals.fact) - (select position from referrals.relay_cursor) as facts,
+-- Work that is stored and not done. The names are what people read while they wait.
+select (select coalesce(max(position), 0) from referrals.fact)
+           - (select position from referrals.relay_cursor) as "facts to publish",
        (select coalesce(max(position), 0) from notifications.receipt)
-           - (select position from notifications.relay_cursor) as receipts,
-       (select count(*) from notifications.alert where status in ('planned', 'failed')) as mails;
+           - (select position from notifications.relay_cursor) as "receipts to publish",
+       (select count(*) from notifications.alert where status in ('planned', 'failed')) as "e-mails to send";
+
+-- positions --
+-- Where each service goes on in every partition that it has read.
+select 'referrals' as service, topic_id, partition, next_offset from referrals.intake_position where cluster = $1
+union all
+select 'notifications', topic_id, partition, next_offset from notifications.intake_position where cluster = $1
+union all
+select 'audit', topic_id, partition, max(next_offset) from audit.span where cluster = $1 group by topic_id, partition;

@@ -49,8 +49,7 @@ async def under_load(stack: Stack) -> AsyncIterator[Load]:
         await opening
         await eventually(lambda: _none_left(play), 200, "an answer for every declaration")
         await eventually(lambda: _all_opened(play), 30, "every sealed part opened by its recipient")
-    await ledger.quiet(stack.target, within=180)
-    found = await ledger.check(stack.target, CANARY)
+    found = await ledger.check(stack.target, CANARY, within=180)
     assert found.problems == ()
     assert found.applied == sum(len(story.path) for story in made.opened) + made.others
 

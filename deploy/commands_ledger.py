@@ -1,0 +1,33 @@
+"""`ruta ledger`: everything that a running system holds, against everything else that it holds."""
+
+import asyncio
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from deploy.ledger import ledger
+from deploy.ledger.ledger import Ledger
+from deploy.running import running_stack
+
+
+def run(within: float, as_json: bool) -> int:
+    """Wait for a moment of rest, check, print; returns 0 only if all fits. Raises rest.Restless, a StackError."""
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # a broker that is away is told in one sentence
+    found = asyncio.run(ledger.check(running_stack()[0], within=within))
+    result = totals(found)
+    print(json.dumps(result) if as_json else table(result))
+    return 1 if found.problems else 0
+
+
+def totals(found: Ledger) -> dict[str, Any]:
+    """What is printed: the counts, whether all fits, and the first problems."""
+    counts = {name: value for name, value in asdict(found).items() if name != "problems"}
+    return counts | {"ledger_ok": not found.problems, "problems": found.problems[: ledger.SHOWN]}
+
+
+def table(result: Mapping[str, Any]) -> str:
+    """The same for people: a line for each count, then the first record that does not fit and why."""
+    lines = [f"{name:>12}  {value}" for name, value in result.items() if name not in ("institutions", "problems")]
+    return "\n".join([*lines, *(f"PROBLEM {problem}" for problem in result["problems"])])
