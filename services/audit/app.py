@@ -7,7 +7,7 @@ from services.audit import api, keys, pages, seen
 from services.audit.sequencer import Sequencer, consumer
 from services.audit.settings import Settings
 from services.audit.streams import Streams
-from services.runtime import database, kafka, web
+from services.runtime import database, failpoints, kafka, web
 from services.runtime.members import Members
 from services.runtime.process import Job, closing
 from services.runtime.progress import ConsumerProgress, DatabasePulse
@@ -17,6 +17,7 @@ from services.runtime.telemetry import Telemetry, age, by_topic, value
 @asynccontextmanager
 async def service(settings: Settings) -> AsyncIterator[list[Job]]:
     """Sequencer and API of one process."""
+    failpoints.enable(settings.test_failpoints, "audit")
     signer = keys.load(settings.audit_signing_key_file, settings.audit_origin)
     async with AsyncExitStack() as stack:
         telemetry = Telemetry("audit", settings.instance)

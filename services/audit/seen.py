@@ -15,6 +15,7 @@ from services.audit import note, tree
 from services.audit.note import Checkpoint, Verifier
 from services.audit.sequence import Head
 from services.audit.tree import NotOurs
+from services.runtime import failpoints
 
 WRITTEN_EVERY = 1.0
 
@@ -51,4 +52,5 @@ def write(file: Path, signed: str) -> None:
         out.write(signed)
         out.flush()
         os.fsync(out.fileno())
+    failpoints.hit("log.seen")
     new.replace(file)

@@ -20,7 +20,7 @@ from services.audit.note import Signer
 from services.audit.reading import Arrival, Gap
 from services.audit.sequence import FirstUse, Head, Known, Tail, Use
 from services.audit.streams import Streams
-from services.runtime import clock, kafka
+from services.runtime import clock, failpoints, kafka
 from services.runtime.settings import Settings
 from services.runtime.telemetry import Telemetry
 
@@ -119,6 +119,7 @@ class Sequencer:
         if self._on_its_way is not None and self._on_its_way.done():
             await self._committed()
         if items:
+            failpoints.hit("log.fetched")
             await self._send(items)
             if len(items) < MAX_RECORDS // 4:
                 await asyncio.sleep(GATHER_SECONDS)
@@ -134,6 +135,7 @@ class Sequencer:
         known = await self._known(items)
         batch = sequence.assemble(self.head, items, known)
         sequence.check(self.head, batch)
+        failpoints.hit("log.assembled")
         await self._committed()
         self._on_its_way = asyncio.create_task(self._store(batch, items))
         self.head, self._uses = batch.head, batch.uses
@@ -149,6 +151,7 @@ class Sequencer:
         self.busy_since = started = time.monotonic()
         with self.telemetry.batch("append", (record.headers for record in records)):
             self.checkpoint = await store.append(self.writer, batch, self.signer)
+        failpoints.hit("log.committed")
         self.busy_since, now = None, clock.now()
         self.signed = batch.head.size, now
         kinds = Counter(str(one.kind) for one in batch.columns)

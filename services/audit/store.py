@@ -10,7 +10,7 @@ from services.audit.leaf import Columns
 from services.audit.note import Signer
 from services.audit.reading import Arrival, Gap, owner
 from services.audit.sequence import Batch, FirstUse, Stream, Tail, Use
-from services.runtime import sql
+from services.runtime import failpoints, sql
 
 _SQL = sql.load(Path(__file__).parent / "sql" / "log.sql")
 
@@ -58,6 +58,7 @@ async def append(connection: asyncpg.Connection, batch: Batch, signer: Signer) -
     A unique violation means that somebody else appended: this process must end, not try again.
     """
     signed = note.sign(note.Checkpoint(signer.verifier.name, batch.head.size, batch.head.root).text, signer)
+    failpoints.hit("log.signed")
     spans = [(*stream, *span) for stream, span in batch.spans.items()]
     full = [(tile.level, tile.n, tile.hashes) for tile in batch.tiles]
     leaves = zip(range(batch.first_index, batch.head.size), batch.leaves, batch.columns, strict=True)
@@ -74,6 +75,7 @@ async def append(connection: asyncpg.Connection, batch: Batch, signer: Signer) -
             await connection.copy_records_to_table("sealed", records=batch.sealed, columns=_SEALED)
         if uses:
             await connection.copy_records_to_table("first_use", records=uses, columns=_FIRST_USE)
+        failpoints.hit("log.stored")
     return signed
 
 

@@ -18,7 +18,7 @@ from contracts.receipts import AlertChannel, ReceiptStatus
 from contracts.values import Problem, Urgency
 from services.notifications import jobs, receipts
 from services.notifications.routing import TOLD, Alert, Told, plan
-from services.runtime import clock, sql
+from services.runtime import clock, failpoints, sql
 
 log = logging.getLogger("ruta.notifications")
 _SQL = sql.load(Path(__file__).parent / "sql" / "intake.sql")
@@ -46,9 +46,12 @@ async def apply(
         else:
             planned.extend(plan(fact, members))
             traces[fact.id] = trace_context(located.record.headers)
+    failpoints.hit("intake.decoded")
     await _remember(connection, unreadable)
     new = await _insert(connection, planned, traces)
+    failpoints.hit("intake.planned")
     await jobs.enqueue(connection, [alert for alert in new if alert.channel is AlertChannel.EMAIL])
+    failpoints.hit("intake.queued")
     now = clock.now()
     delivered = [alert for alert in new if alert.channel is AlertChannel.INBOX]
     await receipts.append(connection, [receipts.Entry(a.id, ReceiptStatus.DELIVERED, now) for a in delivered])

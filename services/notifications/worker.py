@@ -23,7 +23,7 @@ from services.notifications import delivery, jobs, receipts, render
 from services.notifications.delivery import NotSent, Result, Settlement
 from services.notifications.routing import Alert, mailbox
 from services.notifications.rows import restore
-from services.runtime import clock, logs, sql
+from services.runtime import clock, failpoints, logs, sql
 from services.runtime.members import Members
 
 log = logging.getLogger("ruta.notifications.worker")
@@ -119,13 +119,16 @@ class Worker:
         new = {jobs.alert_of(job): job for job in claimed if job.id not in self._held}
         if not new:
             return []
+        failpoints.hit("mail.claimed")
         rows = await self.connection.fetch(_SQL["letters"], list(new))
         letters = [Letter(new[row["alert_id"]], restore(row), row["planned_at"], row["attempts"]) for row in rows]
         self._held |= {letter.job.id: letter.job for letter in letters}
         return letters
 
     async def _attempt(self, letter: Letter) -> None:
+        failpoints.hit("mail.sending")
         result = await self._send(letter)  # not inside the append: the list may be another one afterwards
+        failpoints.hit("mail.sent")
         self._finished.append((letter, result))
         self._wake.set()
 
@@ -166,6 +169,8 @@ class Worker:
                 if letter.alert.id in attempts
             ]
             await receipts.append(self.connection, entries)
+            failpoints.hit("mail.recording")
+        failpoints.hit("mail.recorded")
         for letter, _ in settled:
             del self._held[letter.job.id]
         self._judge_server([result for _, result in finished], now)

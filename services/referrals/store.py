@@ -17,7 +17,7 @@ from contracts.facts import QuarantinedFact, RefusedFact
 from contracts.values import Service, State, Urgency, Verb
 from services.referrals.fold import Claim, Decided, Entry, Folded, fold, read, unstorable
 from services.referrals.lifecycle import Referral
-from services.runtime import logs, sql
+from services.runtime import failpoints, logs, sql
 
 log = logging.getLogger("ruta.referrals")
 _SQL = sql.load(Path(__file__).parent / "sql" / "intake.sql")
@@ -42,19 +42,26 @@ async def apply(
     entries = [read(located, members) for located in batch]
     if refused_by_storage:
         entries = [unstorable(entry) for entry in entries]
+    failpoints.hit("intake.decoded")
     declared = [entry for entry in entries if isinstance(entry.content, Declaration)]
     requested = {e.content.envelope.referral for e in declared if e.content.envelope.verb is Verb.REQUESTED}  # type: ignore[union-attr]
     named = {e.content.envelope.referral for e in declared}  # type: ignore[union-attr]
     if requested:
         await connection.execute(_SQL["ensure"], list(requested))
     rows = await connection.fetch(_SQL["lock"], list(named)) if named else []
+    failpoints.hit("intake.locked")
     referrals = {row["referral"]: restore(row) for row in rows if row["version"]}
-    folded = fold(entries, referrals, await _claims(connection, declared), members)
+    claims = await _claims(connection, declared)
+    failpoints.hit("intake.claimed")
+    folded = fold(entries, referrals, claims, members)
+    failpoints.hit("intake.folded")
     await _save(connection, folded)
     in_vain = [row["referral"] for row in rows if not row["version"] and row["referral"] not in folded.referrals]
     if in_vain:
         await connection.execute(_SQL["forget"], in_vain)
+    failpoints.hit("intake.saved")
     await _append(connection, folded)
+    failpoints.hit("intake.appended")
     return _report(folded)
 
 

@@ -16,7 +16,7 @@ from aiokafka import ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import IllegalStateError, KafkaError
 
 from contracts.codec import Located, Record
-from services.runtime import kafka
+from services.runtime import failpoints, kafka
 from services.runtime.positions import Place, Positions, Replaced
 
 log = logging.getLogger("ruta.intake")
@@ -92,6 +92,7 @@ class Intake:
         if not self._failure.done():
             try:
                 await self._placed.wait()
+                failpoints.hit("intake.fetched")
                 self.busy_since = time.monotonic()
                 await self._take([kafka.record(raw) for raw in batch])
                 self.busy_since = None
@@ -156,6 +157,7 @@ class Intake:
             try:
                 if ours:
                     await consumer.commit(ours)
+                    failpoints.hit("intake.acknowledged")
                 self._handled = {p: offset for p, offset in self._handled.items() if handled.get(p) != offset}
             except (KafkaError, IllegalStateError) as error:
                 # Tried again; a rebalance may have taken a partition meanwhile.
@@ -193,6 +195,7 @@ class Intake:
                 async with self.connection.transaction():
                     after = await self.positions.advance(self.connection, batch)
                     await self.work(self.connection, batch, unstorable)
+                    failpoints.hit("intake.committing")
             except AGAIN as error:
                 log.info("batch run again", extra={"attempt": attempt, "reason": type(error).__name__})
                 await asyncio.sleep(0.02 * attempt)
@@ -202,6 +205,7 @@ class Intake:
                 log.warning("database refused a batch", extra={"records": len(batch), "reason": type(error).__name__})
                 return await self._halve(batch)
             else:
+                failpoints.hit("intake.committed")
                 self.positions.moved(after)
                 self.after_commit()
                 return None

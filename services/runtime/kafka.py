@@ -28,7 +28,7 @@ from faststream.security import SASLScram512
 
 from contracts import topics
 from contracts.codec import Record
-from services.runtime import records
+from services.runtime import failpoints, records
 from services.runtime.settings import Settings, read_secret
 
 records.install()
@@ -186,6 +186,7 @@ async def _send_to(producer: AIOKafkaProducer, topic: str, partition: int, messa
             _add(batch, message)
     acknowledged.append(await producer.send_batch(batch, topic, partition=partition))
     await asyncio.gather(*acknowledged)
+    failpoints.hit("relay.midway")
 
 
 def _add(batch: BatchBuilder, message: Message) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import asyncpg
 from fastapi import FastAPI
 
-from services.runtime import database, kafka, web
+from services.runtime import database, failpoints, kafka, web
 from services.runtime.intake import Intake, Work
 from services.runtime.kafka import Message
 from services.runtime.process import Job, closing
@@ -55,6 +55,7 @@ async def pipeline(
     the database tells of new rows, ``written`` the column with their time; ``committed`` follows each
     commit of ``work``; the relay waits ``gather`` seconds for more rows while there are few.
     """
+    failpoints.enable(settings.test_failpoints, name)
     async with AsyncExitStack() as stack:
         telemetry = Telemetry(name, settings.instance)
         await stack.enter_async_context(closing(telemetry))

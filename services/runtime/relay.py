@@ -15,7 +15,7 @@ from typing import Any
 import asyncpg
 from aiokafka import AIOKafkaProducer
 
-from services.runtime import kafka
+from services.runtime import failpoints, kafka
 from services.runtime.kafka import Message
 
 log = logging.getLogger("ruta.relay")
@@ -73,9 +73,12 @@ class Relay:
             rows = await self.connection.fetch(self.sql["relay_read"], cursor, BATCH)
             if rows:
                 self.behind_since, self.oldest = self.behind_since or time.monotonic(), rows[0][self.written]
+                failpoints.hit("relay.read")
                 await self._send(rows)
+                failpoints.hit("relay.sent")
                 self.behind_since = time.monotonic()
                 cursor = await self._advance(cursor, rows[-1]["position"])
+                failpoints.hit("relay.moved")
                 self.after_send(len(rows))
                 if len(rows) < BATCH:
                     await asyncio.sleep(self.gather)

@@ -73,6 +73,9 @@ class Settings(PageSettings):
     instance: Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,40}$")] = "1"
     """Tells processes of one service apart; each keeps its own over restarts (Kafka's static membership)."""
 
+    test_failpoints: DirectoryPath | None = None
+    """Tests only: the folder in which faults are armed. Refused by every system that is not this machine's alone."""
+
     @field_validator("kafka_bootstrap")
     @classmethod
     def _brokers_with_ports(cls, bootstrap: str) -> str:
@@ -100,6 +103,10 @@ class Settings(PageSettings):
             raise ValueError("Kafka beyond loopback needs TLS: set RUTA_KAFKA_CA_FILE")
         if self.database_ca_file is None and not loopback(self.database_host):
             raise ValueError("PostgreSQL beyond loopback needs TLS: set RUTA_DATABASE_CA_FILE")
+        if self.test_failpoints is not None and (
+            self.kafka_ca_file or self.database_ca_file or not all(map(loopback, (*brokers, self.database_host)))
+        ):
+            raise ValueError("failpoints are for tests on one machine: unset RUTA_TEST_FAILPOINTS")
         return self
 
 
