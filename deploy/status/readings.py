@@ -40,7 +40,7 @@ class Look:
 
 
 def read(readiness: Mapping[str, Any], metrics: str) -> Reading:
-    """A reading from the answers at /readyz and /metrics. Raises ValueError where they are something else."""
+    """A reading from the answers at /readyz and /metrics. Another program's raise ValueError, KeyError or TypeError."""
     samples: dict[str, list[tuple[Mapping[str, str], float]]] = {}
     for family in text_string_to_metric_families(metrics):
         for sample in family.samples:

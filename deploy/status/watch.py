@@ -47,5 +47,5 @@ async def _ask(client: httpx.AsyncClient, url: str) -> Reading:
         readiness = await client.get(f"{url}/readyz")  # 503 while it waits for something, with the same content
         metrics = await client.get(f"{url}/metrics")
         return read(readiness.json(), metrics.raise_for_status().text)
-    except (httpx.HTTPError, ValueError, KeyError):
+    except (httpx.HTTPError, ValueError, KeyError, TypeError):
         return SILENT

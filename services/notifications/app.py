@@ -1,10 +1,12 @@
 """The notification service, put together: one constructor, used by the process and by tests."""
 
 import asyncio
+import logging
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import asyncpg
@@ -24,6 +26,7 @@ from services.runtime.pipeline import http, pipeline
 from services.runtime.process import Job, closing
 from services.runtime.telemetry import age, value
 
+log = logging.getLogger("ruta.notifications")
 _RELAY = sql.load(Path(__file__).parent / "sql" / "relay.sql")
 _WORKER = sql.load(Path(__file__).parent / "sql" / "worker.sql")
 
@@ -32,6 +35,9 @@ RECEIPTS_GATHERED = 0.05
 
 QUEUE_LOOKED_AT_EVERY = 5.0
 """Seconds between two counts of the mails that wait, for ``/metrics``."""
+
+UNKNOWN: Mapping[str, Any] = MappingProxyType({"waiting": None, "oldest": None})
+"""The queue while it cannot be counted: a figure that is missing must not end the service."""
 
 
 @asynccontextmanager
@@ -83,12 +89,16 @@ async def service(settings: Settings) -> AsyncIterator[list[Job]]:
         )
         worker = Worker(worker_connection, email, members, settings.mail_sender, after_commit=mailed)
 
-        queue: Mapping[str, Any] = {"waiting": None, "oldest": None}
+        queue: Mapping[str, Any] = UNKNOWN
 
         async def watch_queue() -> None:
             nonlocal queue
             while True:
-                queue = await line.pool.fetchrow(_WORKER["queue"])
+                try:
+                    queue = await line.pool.fetchrow(_WORKER["queue"])
+                except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                    log.warning("the queue cannot be counted", extra={"reason": type(error).__name__})
+                    queue = UNKNOWN
                 await asyncio.sleep(QUEUE_LOOKED_AT_EVERY)
 
         line.telemetry.watch("ruta.mail.waiting", lambda: value(queue["waiting"]))

@@ -71,7 +71,9 @@ class Live:
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             log.warning("inboxes cannot be read", extra={"reason": type(error).__name__})
             return
-        marks = {row["recipient"]: Mark(row["newest"], row["unread"]) for row in rows}
+        found = {row["recipient"]: Mark(row["newest"], row["unread"]) for row in rows}
+        # Who left meanwhile would leave a mark behind that nobody keeps fresh.
+        marks = {code: mark for code, mark in found.items() if code in self._watchers}
         if marks != self._marks:
             self._marks = marks
             self._changed.set()
@@ -92,6 +94,7 @@ class Live:
             self._watchers[institution] -= 1
             if not self._watchers[institution]:
                 del self._watchers[institution]
+                self._marks.pop(institution, None)
 
     async def other_than(self, institution: str, seen: Mark | None) -> Mark | None:
         """The mark of a watched inbox as soon as it is known and is not ``seen``; None at the end."""

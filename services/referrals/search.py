@@ -4,7 +4,7 @@ import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from uuid import UUID
@@ -91,6 +91,7 @@ def _cursor(last: asyncpg.Record) -> str:
 def _read_cursor(text: str) -> tuple[datetime, UUID]:
     try:
         moment, _, referral = urlsafe_b64decode(text).decode().partition(" ")
-        return datetime.fromisoformat(moment), UUID(referral)
-    except ValueError as error:
+        # Also of a time that UTC cannot tell: PostgreSQL would refuse it.
+        return datetime.fromisoformat(moment).astimezone(UTC), UUID(referral)
+    except (ValueError, OverflowError) as error:
         raise NotACursor("this is no cursor of a page of referrals") from error

@@ -191,3 +191,21 @@ async def test_streams_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     with hub.watching("a"), hub.watching("b"):
         assert hub.full
     assert not hub.full
+
+
+async def test_nobody_begins_with_what_was_true_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "EVERY", 0.01)
+    pool: Any = Pool()
+    hub = Live(pool)
+    running = asyncio.create_task(hub.run())
+    try:
+        with hub.watching("a"):
+            before = await hub.other_than("a", None)
+        looked = pool.looks
+        with hub.watching("a"):
+            now = await hub.other_than("a", None)
+        assert before is not None
+        assert now is not None
+        assert now.newest > looked >= before.newest
+    finally:
+        running.cancel()

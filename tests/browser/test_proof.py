@@ -1,16 +1,18 @@
 """The proof check that runs in a reader's browser judges exactly as the log's own."""
 
 import asyncio
+import re
 from base64 import b64encode
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from playwright.async_api import Browser, Route
 
 import services.audit
-from services.audit import merkle
+from services.audit import merkle, note
 from tests.browser.chromium import opened
 
 pytestmark = pytest.mark.anyio
@@ -26,6 +28,8 @@ JUDGE = """async (cases) => {
     ? included(bytes(one), BigInt(numbers[0]), BigInt(numbers[1]), hashes(path), bytes(other))
     : consistent(BigInt(numbers[0]), BigInt(numbers[1]), bytes(one), bytes(other), hashes(path))));
 }"""
+
+VERIFY = """async ([note, vkey]) => (await import("/proof.js")).signed(note, vkey)"""
 
 Case = tuple[str, int, int, bytes, bytes, list[bytes]]
 """Kind, two numbers (index and size, or two sizes), leaf hash or old root, root or new root, path."""
@@ -75,7 +79,7 @@ def sent(case: Case) -> dict[str, Any]:
     return {"kind": kind, "numbers": [str(first), str(second)], "one": text[0], "other": text[1], "path": text[2:]}
 
 
-async def in_the_browser(browser: Browser, cases: list[Case]) -> list[bool]:
+async def in_the_browser(browser: Browser, script: str, argument: Any) -> Any:
     async def answer(route: Route) -> None:
         if route.request.url.endswith("/proof.js"):
             await route.fulfill(body=MODULE.read_text("utf-8"), content_type="text/javascript")
@@ -85,8 +89,7 @@ async def in_the_browser(browser: Browser, cases: list[Case]) -> list[bool]:
     async with opened(browser) as page:
         await page.route("**/*", answer)
         await page.goto(PAGE)
-        found: list[bool] = await asyncio.wait_for(page.evaluate(JUDGE, [sent(case) for case in cases]), 120)
-    return found
+        return await asyncio.wait_for(page.evaluate(script, argument), 120)
 
 
 async def test_browser_and_log_judge_alike(browser: Browser) -> None:
@@ -94,7 +97,16 @@ async def test_browser_and_log_judge_alike(browser: Browser) -> None:
     right = proofs()
     wrong = [damaged(random.choice(right), random) for _ in range(1_500)]
     print(f"seed {seed}, {len(right)} proofs, {len(wrong)} damaged")
-    found = await in_the_browser(browser, [*right, *wrong])
+    found: list[bool] = await in_the_browser(browser, JUDGE, [sent(case) for case in (*right, *wrong)])
     assert all(found[: len(right)])
     assert found[len(right) :] == [judged_here(case) for case in wrong]
     assert found[len(right) :].count(False) > len(wrong) / 2
+
+
+async def test_a_key_may_hold_what_separates_it_from_its_name(browser: Browser) -> None:
+    keys = (note.signer("example.org/log", Ed25519PrivateKey.from_private_bytes(n.to_bytes(32))) for n in range(10_000))
+    signer = next(one for one in keys if len(re.split(r"\+.{8}\+", one.verifier.vkey)) > 2)
+    signed = note.sign("example.org/log\n1\nAAAA\n", signer)
+    assert await in_the_browser(browser, VERIFY, [signed, signer.verifier.vkey])
+    assert not await in_the_browser(browser, VERIFY, [signed.replace("\n1\n", "\n2\n"), signer.verifier.vkey])
+    assert not await in_the_browser(browser, VERIFY, [signed, "example.org/log"])

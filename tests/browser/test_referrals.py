@@ -1,5 +1,6 @@
 """The list of referrals is searched and filtered, and a referral's page tells its whole history."""
 
+from base64 import urlsafe_b64encode
 from uuid import UUID
 
 import httpx
@@ -14,6 +15,7 @@ from tests.browser.chromium import opened
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(300)]
 
 ROWS = "#results tbody tr"
+BEFORE_ALL_TIME = urlsafe_b64encode(f"0001-01-01T00:00:00+14:00 {UUID(int=0)}".encode()).decode()
 
 
 def of_path(stories: tuple[Story, ...], *path: Verb) -> Story:
@@ -139,6 +141,7 @@ async def test_by_keyboard_alone(browser: Browser, referrals: str, stories: tupl
         ("/?institucion=Yuleisy%20P", 422),
         ("/?estado=Yuleisy", 422),
         ("/?desde=Yuleisy", 422),
+        (f"/?desde={BEFORE_ALL_TIME}", 422),
         ("/Yuleisy", 404),
     ],
 )

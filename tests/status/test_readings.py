@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -102,7 +103,7 @@ def test_durations(seconds: float | None, text: str) -> None:
     assert wording.duration(seconds) == text
 
 
-@pytest.mark.parametrize("answer", [({}, ""), ({"missing": []}, "not { metrics")])
-def test_another_programs_answer_is_an_error(answer: tuple[dict[str, list[str]], str]) -> None:
-    with pytest.raises((ValueError, KeyError)):
+@pytest.mark.parametrize("answer", [([], ""), ({}, ""), ({"missing": None}, ""), ({"missing": []}, "not { metrics")])
+def test_another_programs_answer_is_an_error(answer: tuple[Any, str]) -> None:
+    with pytest.raises((ValueError, KeyError, TypeError)):
         readings.read(*answer)

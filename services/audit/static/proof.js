@@ -67,7 +67,9 @@ export async function consistent(oldSize, newSize, oldRoot, newRoot, path) {
  * Throws DOMException (NotSupportedError) in a browser that has no Ed25519.
  */
 export async function signed(note, vkey) {
-  const [name, id, encoded] = vkey.split(/\+(.{8})\+/);
+  // The key is base64, which may hold + itself: only the first two are separators.
+  const [, name, id, encoded] = /^([^+]+)\+([0-9a-f]{8})\+(.+)$/.exec(vkey) ?? [];
+  if (encoded === undefined) return false;
   const key = bytes(encoded);
   const named = (await sha256(new TextEncoder().encode(`${name}\n`), key)).slice(0, 4);
   if (key.length !== 33 || key[0] !== 1 || hex(named) !== id) return false;
