@@ -69,10 +69,11 @@ def draw(stack: Stack, counts: Mapping[str, Any], latest: Sequence[Any], looks: 
 
 
 def line(counts: Mapping[str, Any], statuses: Sequence[Status]) -> str:
-    """The figures in one line, for logs; names what is not running."""
-    ill = [f"{s.name} {s.phase}" for s in statuses if s.phase is not Phase.RUNNING]
+    """The figures in one line, for logs; names what is not running and what had to be started again."""
     figures = ", ".join(f"{counts[name]} {name.replace('_', ' ')}" for name in _FIGURES if name in counts)
-    return f"{datetime.now(UTC):%H:%M:%S} {figures or 'waiting for PostgreSQL'}{'; ' + ', '.join(ill) if ill else ''}"
+    ill = [f"{s.name} {s.phase}" for s in statuses if s.phase is not Phase.RUNNING]
+    again = [f"{s.name} restarted: {s.restarts}" for s in statuses if s.restarts]
+    return f"{datetime.now(UTC):%H:%M:%S} " + "; ".join([figures or "waiting for PostgreSQL", *ill, *again])
 
 
 _FIGURES = ("referrals", "open_referrals", "decided", "applied", "refused", "duplicates", "conflicts",
