@@ -8,6 +8,7 @@ import pytest
 from confluent_kafka import ConsumerGroupState
 
 from contracts import topics
+from contracts.codec import Declaration
 from deploy.database import reader
 from deploy.embedded.ports import Ports
 from deploy.embedded.stack import Stack
@@ -17,7 +18,7 @@ from tests.support import builders as make
 from tests.support import hostile
 from tests.support.wire import eventually, send
 
-pytestmark = [pytest.mark.anyio, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(420)]
 
 WORKERS = ("referrals", "referrals-2")
 TAKEN_OVER_WITHIN = 60  # the session of a silent worker ends after 10 s
@@ -107,11 +108,13 @@ async def everybody_is_answered(stack: Stack) -> None:
     """A declaration on every topic is applied, whoever read it before."""
     codes = [*stack.target.directory.by_code]
     before = await decided(stack, codes)
-    for code in codes:
-        recipient = make.RECIPIENT if code != make.RECIPIENT else make.SENDER
-        await send(stack, code, [hostile.sent(hostile.request(by=code, recipient=recipient))])
+    await asyncio.gather(*(send(stack, code, [hostile.sent(request(code))]) for code in codes))
 
     async def all_of_them() -> bool:
         return await decided(stack, codes) == before + len(codes)
 
     await eventually(all_of_them, TAKEN_OVER_WITHIN, "an answer on every topic")
+
+
+def request(code: str) -> Declaration:
+    return hostile.request(by=code, recipient=make.RECIPIENT if code != make.RECIPIENT else make.SENDER)
