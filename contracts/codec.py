@@ -1,10 +1,11 @@
 """From the bytes of a record to a declaration and back. ``decode`` is total: a Declaration or a Flaw."""
 
 import hashlib
+import struct
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from functools import cache
-from itertools import chain
+from functools import cache, lru_cache
+from typing import NamedTuple
 
 from pydantic import BaseModel, ValidationError
 
@@ -18,6 +19,7 @@ MAX_VALUE_BYTES = 65_536
 """A declaration's value, checked before parsing: beyond it a parser can be made to work for seconds."""
 
 _NULL = b"\xff\xff\xff\xff"
+_length = struct.Struct(">I").pack
 
 MAX_AHEAD = timedelta(minutes=5)
 """How far the sender's clock may be ahead of the broker's."""
@@ -106,9 +108,7 @@ def digest(record: Record) -> bytes:
 
     Headers are sorted: a client that keeps them in a map may send them in another order the next time.
     """
-    attributes = sorted((name, value or b"", value is None) for name, value in record.headers if name.startswith("ce_"))
-    headers = tuple((name, None if null else value) for name, value, null in attributes)
-    return hashlib.sha256(frame(record.key, headers, record.value)).digest()
+    return framed(record).digest
 
 
 def frame(key: bytes | None, headers: tuple[Header, ...], value: bytes | None) -> bytes:
@@ -116,14 +116,49 @@ def frame(key: bytes | None, headers: tuple[Header, ...], value: bytes | None) -
 
     Headers keep the sender's order; names are UTF-8 with undecodable bytes kept as they arrived.
     """
-    framed: list[bytes] = []
-    for part in (key, len(headers).to_bytes(4, "big"), *chain.from_iterable(headers), value):
-        if part is None:
-            framed.append(_NULL)
-            continue
-        content = part.encode("utf-8", "surrogateescape") if isinstance(part, str) else part
-        framed += (len(content).to_bytes(4, "big"), content)
-    return b"".join(framed)
+    return _joined(_part(key), [_header(*header) for header in headers], _part(value))
+
+
+class Framed(NamedTuple):
+    """A record's ``frame`` and its ``digest``."""
+
+    frame: bytes
+    digest: bytes
+
+
+def framed(record: Record) -> Framed:
+    """Both at once: every part is put behind its length once only."""
+    key, value = _part(record.key), _part(record.value)
+    headers = [_header(*header) for header in record.headers]
+    attributes = [
+        (name, content or b"", content is None, part)
+        for (name, content), part in zip(record.headers, headers, strict=True)
+        if name.startswith("ce_")
+    ]
+    attributes.sort()
+    same = _joined(key, [part for *_, part in attributes], value)
+    return Framed(_joined(key, headers, value), hashlib.sha256(same).digest())
+
+
+def _joined(key: bytes, headers: list[bytes], value: bytes) -> bytes:
+    return b"".join((key, _COUNT, _length(len(headers)), *headers, value))
+
+
+def _header(name: str, content: bytes | None) -> bytes:
+    return _name(name) + _part(content)
+
+
+@lru_cache(maxsize=256)
+def _name(name: str) -> bytes:
+    return _part(name.encode("utf-8", "surrogateescape"))
+
+
+def _part(content: bytes | None) -> bytes:
+    return _NULL if content is None else _length(len(content)) + content
+
+
+_COUNT = _length(4)
+"""The number of headers is a part of four bytes."""
 
 
 def flaw_of(error: ValidationError, model: type[BaseModel]) -> Flaw:

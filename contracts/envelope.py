@@ -103,7 +103,7 @@ def schema_urn(name: str) -> str:
 
 def timestamp(moment: datetime) -> str:
     """RFC 3339 in UTC with microseconds: ``2026-11-24T15:04:05.000000Z``."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
 def source_institution(source: str) -> str | None:
@@ -156,7 +156,7 @@ def read(headers: Sequence[Header]) -> Envelope | Flaw:
     if institution is None:
         return Flaw(Problem.SOURCE_INVALID, "ce_source")
     for name in ("ce_id", "ce_subject", "ce_correlationid"):
-        if not _UUID.fullmatch(texts[name]):
+        if not is_uuid(texts[name]):
             return Flaw(Problem.HEADER_INVALID, name)
     if texts["ce_partitionkey"] != texts["ce_subject"]:
         return Flaw(Problem.KEY_NOT_SUBJECT, "ce_partitionkey")
@@ -168,7 +168,7 @@ def read(headers: Sequence[Header]) -> Envelope | Flaw:
     if not _REFERENCE.fullmatch(texts["ce_authid"]):
         return Flaw(Problem.HEADER_INVALID, "ce_authid")
     causation = texts.get("ce_causationid")
-    if causation is not None and not _UUID.fullmatch(causation):
+    if causation is not None and not is_uuid(causation):
         return Flaw(Problem.HEADER_INVALID, "ce_causationid")
     return Envelope(
         id=UUID(texts["ce_id"]),
@@ -183,6 +183,11 @@ def read(headers: Sequence[Header]) -> Envelope | Flaw:
         causation=UUID(causation) if causation else None,
         traceparent=trace_context(headers),
     )
+
+
+def is_uuid(text: str) -> bool:
+    """Whether this is an id in the one form that counts: lower case, with hyphens."""
+    return _UUID.fullmatch(text) is not None
 
 
 def read_time(text: str) -> datetime | None:

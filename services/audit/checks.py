@@ -86,7 +86,7 @@ def opened(index: int, row: Mapping[str, Any], fields: Mapping[str, Any], key: K
     place = seal.coordinates(fields["cl"], fields["ti"], fields["p"], fields["o"])
     salt, nonce = seal.salt_and_nonce(key, place)
     try:
-        found_salt, frame = seal.unseal(key, nonce, row["content"], leaves.header(fields))
+        found_salt, frame = seal.unseal(key, nonce, row["content"], leaves.header(row["leaf"]))
     except seal.CannotOpen:
         raise Misfit(Check.COMMITMENT, index, "its sealed record does not open with its key") from None
     if found_salt != salt or seal.commitment(salt, frame).hex() != fields["c"]:

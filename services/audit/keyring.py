@@ -22,9 +22,10 @@ async def keys(connection: asyncpg.Connection, scopes: Collection[Scope]) -> dic
     """The keys of these scopes; what is missing is made, and durable when this returns."""
     found = await _current(connection, scopes)
     if missing := scopes - found.keys():
-        rows = [(uuid4(), owner, scope, os.urandom(seal.KEY_BYTES)) for owner, scope in sorted(missing)]
-        await connection.execute(_SQL["make"], *map(list, zip(*rows, strict=True)))
-        found |= await _current(connection, missing)
+        made = [(uuid4(), owner, scope, os.urandom(seal.KEY_BYTES)) for owner, scope in sorted(missing)]
+        found |= _ready(await connection.fetch(_SQL["make"], *map(list, zip(*made, strict=True))))
+        if taken := missing - found.keys():  # somebody else made them at the same moment
+            found |= await _current(connection, taken)
     return found
 
 
@@ -33,11 +34,11 @@ async def _current(connection: asyncpg.Connection, scopes: Collection[Scope]) ->
         _SQL["current"], list({scope for _, scope in scopes}), list({owner for owner, _ in scopes})
     )
     wanted = set(scopes)
-    return {
-        place: seal.key(str(row["kid"]), row["secret"])
-        for row in rows
-        if (place := (row["owner"], row["scope"])) in wanted
-    }
+    return _ready(row for row in rows if (row["owner"], row["scope"]) in wanted)
+
+
+def _ready(rows: Iterable[asyncpg.Record]) -> dict[Scope, Key]:
+    return {(row["owner"], row["scope"]): seal.key(str(row["kid"]), row["secret"]) for row in rows}
 
 
 async def by_id(connection: asyncpg.Connection, ids: Iterable[str]) -> dict[str, Key | None]:

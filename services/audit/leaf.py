@@ -1,6 +1,7 @@
 """The leaf: canonical JSON that says which record arrived where, and commits to its bytes. No personal data.
 
-Keys are sorted ASCII, values are integers and ASCII strings, absent fields are left out: these bytes are RFC 8785's.
+Keys are sorted ASCII, values are 64-bit integers and ASCII strings, absent fields are left out: these bytes are
+RFC 8785's.
 
     c      commitment to the record: SHA-256(0x02 ‖ salt ‖ frame), hexadecimal
     case   referral · cs its leaf's number within the referral, from 1 · cp index of the referral's leaf before
@@ -17,13 +18,14 @@ Keys are sorted ASCII, values are integers and ASCII strings, absent fields are 
 What is declared, and Kafka's times, are claims. The order of leaves is proven; time is proven by who signs roots.
 """
 
-import json
-import re
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, NamedTuple
 
+import orjson
+
 from contracts import facts, topics
+from contracts.envelope import is_uuid
 
 MAX_LEAF_BYTES = 8_192
 _SMALLEST_SIZE = 256
@@ -84,24 +86,26 @@ _FIELDS = {
 """Of each kind: the names that must be there, and the types of all that may be."""
 
 _IDS = ("case", "cause", "id", "kid")
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
-_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), check_circular=False).encode
+_DIGEST = b',"x":"%b"}'
+_DIGEST_BYTES = len(_DIGEST % bytes(64))
 
 
 def canonical(fields: Mapping[str, str | int | None]) -> bytes:
     """The bytes of these fields; those that are None are left out."""
-    return _encode({name: value for name, value in fields.items() if value is not None}).encode()
+    return orjson.dumps(
+        {name: value for name, value in fields.items() if value is not None}, option=orjson.OPT_SORT_KEYS
+    )
 
 
 def complete(header: bytes, sealed_digest: bytes) -> bytes:
     """The leaf of a header (the canonical leaf without ``x``, which sorts last) and the sealed record's digest."""
-    return b'%b,"x":"%b"}' % (header[:-1], sealed_digest.hex().encode())
+    return header[:-1] + _DIGEST % sealed_digest.hex().encode()
 
 
-def header(fields: Mapping[str, Any]) -> bytes:
-    """The leaf without ``x``: what the sealed record is bound to."""
-    return canonical({name: value for name, value in fields.items() if name != "x"})
+def header(leaf: bytes) -> bytes:
+    """The leaf of a record without ``x``: what the sealed record is bound to."""
+    return leaf[:-_DIGEST_BYTES] + b"}"
 
 
 def read(leaf: bytes) -> dict[str, Any]:
@@ -109,10 +113,10 @@ def read(leaf: bytes) -> dict[str, Any]:
     if len(leaf) > MAX_LEAF_BYTES:
         raise Malformed("it is too long")
     try:
-        fields = json.loads(leaf)
+        fields = orjson.loads(leaf)
     except ValueError:
         raise Malformed("it is not JSON") from None
-    if not isinstance(fields, dict) or canonical(fields) != leaf:
+    if not isinstance(fields, dict) or canonical(fields) != leaf or not leaf.isascii():
         raise Malformed("it is not canonical")
     if fields.get("v") != 1 or fields.get("k") not in _FIELDS:
         raise Malformed("it is of another version or kind")
@@ -121,7 +125,7 @@ def read(leaf: bytes) -> dict[str, Any]:
         raise Malformed("its fields are not those of its kind")
     if any(type(value) is not allowed[name] for name, value in fields.items()):
         raise Malformed("a field has another type")
-    if not all(_UUID.fullmatch(fields[name]) for name in _IDS if name in fields):
+    if not all(is_uuid(fields[name]) for name in _IDS if name in fields):
         raise Malformed("an id is no UUID")
     return fields
 

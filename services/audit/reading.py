@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from uuid import UUID
+from typing import NamedTuple
 
 from contracts import envelope as ce
 from contracts import facts, receipts, topics
@@ -25,8 +25,7 @@ _LAST_MILLISECOND = 253_402_300_799_999
 """The end of the year 9999: a producer's clock may say anything."""
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
+class Arrival(NamedTuple):
     """A record with its unique coordinates and what its envelope says. ``flaw`` set: it says nothing that counts.
 
     ``owner`` alone may write to the topic; for the topic of our pages it is the institution in whose name they wrote.
@@ -111,10 +110,8 @@ def _read_own(record: Record, cluster: str, topic_id: str, whose: str) -> Arriva
     time = ce.read_time(texts.get("ce_time", ""))
     if time is None or not _OWN_TYPE.fullmatch(texts.get("ce_type", "")):
         return Arrival(record, cluster, topic_id, whose, flaw=str(Problem.HEADER_INVALID))
-    try:
-        event = str(UUID(texts.get("ce_id", "")))
-        referral, cause = (str(UUID(texts[n])) if n in texts else None for n in ("ce_subject", "ce_causationid"))
-    except ValueError:
+    event, referral, cause = texts.get("ce_id", ""), texts.get("ce_subject"), texts.get("ce_causationid")
+    if not all(ce.is_uuid(one) for one in (event, referral, cause) if one is not None):
         return Arrival(record, cluster, topic_id, whose, flaw=str(Problem.HEADER_INVALID))
     return Arrival(record, cluster, topic_id, whose, event, texts["ce_type"], timestamp(time), referral, cause)
 

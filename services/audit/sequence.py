@@ -86,9 +86,9 @@ def assemble(head: Head, items: Sequence[Arrival | Gap], known: Known) -> Batch:
         if isinstance(item, Gap):
             made = leaf.canonical(fields)
         else:
-            key = known.keys[item.scope]
-            _use(batch, known, fields, index, item, key)
-            made = _bind(batch, fields, index, item, key)
+            key, framed = known.keys[item.scope], codec.framed(item.record)
+            _use(batch, known, fields, index, item, seal.sameness(key, framed.digest))
+            made = _bind(batch, fields, index, item, key, framed.frame)
         columns = leaf.columns(fields)
         stream = columns.cluster, columns.topic_id, columns.partition
         first = batch.spans.get(stream, (columns.record_offset, 0))[0]
@@ -148,11 +148,10 @@ def _chain(batch: Batch, known: Known, fields: dict[str, str | int | None], inde
 
 
 def _use(
-    batch: Batch, known: Known, fields: dict[str, str | int | None], index: int, item: Arrival, key: seal.Key
+    batch: Batch, known: Known, fields: dict[str, str | int | None], index: int, item: Arrival, same: bytes
 ) -> None:
     if item.event is None:
         return
-    same = seal.sameness(key, codec.digest(item.record))
     use = item.owner, item.event
     first = batch.uses.get(use) or known.uses.get(use)
     if first is None:
@@ -162,10 +161,10 @@ def _use(
         fields["first"] = first.at
 
 
-def _bind(batch: Batch, fields: dict[str, str | int | None], index: int, item: Arrival, key: seal.Key) -> bytes:
-    record = item.record
-    frame = codec.frame(record.key, record.headers, record.value)
-    place = seal.coordinates(item.cluster, item.topic_id, record.partition, record.offset)
+def _bind(
+    batch: Batch, fields: dict[str, str | int | None], index: int, item: Arrival, key: seal.Key, frame: bytes
+) -> bytes:
+    place = seal.coordinates(item.cluster, item.topic_id, item.record.partition, item.record.offset)
     salt, nonce = seal.salt_and_nonce(key, place)
     fields["c"] = seal.commitment(salt, frame).hex()
     fields["kid"] = key.id

@@ -14,10 +14,6 @@ from services.runtime import failpoints, sql
 
 _SQL = sql.load(Path(__file__).parent / "sql" / "log.sql")
 
-_ENTRY = ("index", "leaf", *Columns._fields)
-_SEALED = ("index", "content")
-_FIRST_USE = ("owner", "event_id", "index", "same")
-
 
 async def become_the_only_one(connection: asyncpg.Connection) -> bool:
     """Try to become the sequencer for as long as this connection lives."""
@@ -48,7 +44,7 @@ async def first_uses(connection: asyncpg.Connection, uses: Collection[Use]) -> d
     """Who used these event ids first, where somebody did."""
     if not uses:
         return {}
-    rows = await connection.fetch(_SQL["first_uses"], [id for _, id in uses], list({owner for owner, _ in uses}))  # noqa: A001
+    rows = await connection.fetch(_SQL["first_uses"], *map(list, zip(*uses, strict=True)))
     return {(row["owner"], str(row["event_id"])): FirstUse(row["index"], row["same"]) for row in rows}
 
 
@@ -61,21 +57,13 @@ async def append(connection: asyncpg.Connection, batch: Batch, signer: Signer) -
     failpoints.hit("log.signed")
     spans = [(*stream, *span) for stream, span in batch.spans.items()]
     full = [(tile.level, tile.n, tile.hashes) for tile in batch.tiles]
-    leaves = zip(range(batch.first_index, batch.head.size), batch.leaves, batch.columns, strict=True)
-    entries = [(index, leaf, *columns) for index, leaf, columns in leaves]
     uses = [(owner, event, first.at, first.same) for (owner, event), first in batch.uses.items()]
-    async with connection.transaction():
-        await connection.execute(
-            _SQL["append"],
-            *(batch.first_index, len(entries), batch.head.root, signed),
-            *(*_turned(spans, 5), *_turned(full, 3)),
-        )
-        await connection.copy_records_to_table("entry", records=entries, columns=_ENTRY)
-        if batch.sealed:
-            await connection.copy_records_to_table("sealed", records=batch.sealed, columns=_SEALED)
-        if uses:
-            await connection.copy_records_to_table("first_use", records=uses, columns=_FIRST_USE)
-        failpoints.hit("log.stored")
+    await connection.execute(
+        _SQL["append"],
+        *(batch.first_index, len(batch.leaves), batch.head.root, signed),
+        *(*_turned(spans, 5), *_turned(full, 3), *_turned(batch.sealed, 2), *_turned(uses, 4)),
+        *(batch.leaves, *_turned(batch.columns, len(Columns._fields))),
+    )
     return signed
 
 

@@ -33,7 +33,7 @@ POINTS: Mapping[str, tuple[str, ...]] = {
         *_INTAKE, "intake.planned", "intake.queued", *_COMMIT, *_RELAY,
         "mail.claimed", "mail.sending", "mail.sent", "mail.recording", "mail.recorded",
     ),
-    "audit": ("log.fetched", "log.assembled", "log.signed", "log.stored", "log.committed", "log.seen"),
+    "audit": ("log.fetched", "log.assembled", "log.signed", "log.committed", "log.seen"),
 }  # fmt: skip
 """The points of each service, in the order in which a record comes by."""
 

@@ -4,6 +4,8 @@ import json
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from contracts import facts, topics
 from services.audit import leaf
@@ -134,6 +136,25 @@ def test_what_is_no_leaf(change: dict[str, object]) -> None:
         leaf.read(encoded(fields | change))
 
 
+ascii_texts = st.text(st.characters(min_codepoint=0, max_codepoint=126))
+any_fields = st.dictionaries(
+    st.sampled_from(sorted(good())), st.none() | ascii_texts | st.integers(-(2**63), 2**63 - 1), max_size=30
+)
+
+
+@given(any_fields)
+def test_the_bytes_are_the_standard_librarys_with_sorted_keys(fields: dict[str, object]) -> None:
+    present = {name: value for name, value in fields.items() if value is not None}
+    assert encoded(fields) == json.dumps(present, sort_keys=True, separators=(",", ":")).encode()
+
+
+@pytest.mark.parametrize("change", [{"why": "ñ"}, {"type": "ñ"}, {"o": 2**64}])
+def test_fields_are_ascii_and_64_bit(change: dict[str, object]) -> None:
+    fields = good() | change
+    with pytest.raises(leaf.Malformed):
+        leaf.read(json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode())
+
+
 @pytest.mark.parametrize("name", ["c", "x", "kid", "cl", "ti", "o", "v", "from", "is"])
 def test_a_leaf_without_a_required_field_is_none(name: str) -> None:
     with pytest.raises(leaf.Malformed):
@@ -157,7 +178,7 @@ def test_other_bytes_of_the_same_json_are_no_leaf() -> None:
 
 def test_a_header_is_the_leaf_without_the_sealed_digest() -> None:
     fields = good()
-    assert leaf.complete(leaf.header(fields), bytes.fromhex(str(fields["x"]))) == encoded(fields)
+    assert leaf.complete(leaf.header(encoded(fields)), bytes.fromhex(str(fields["x"]))) == encoded(fields)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """Every check of the verification fires: whatever is changed, by whoever may change anything, is named."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
@@ -220,7 +220,7 @@ async def commits_to_something_else(log: Log, patch: pytest.MonkeyPatch) -> None
 
 
 async def seals_no_record(log: Log, patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(codec, "frame", lambda *_: b"no record")
+    patch.setattr(codec, "framed", lambda _: codec.Framed(b"no record", bytes(32)))
     await log.sequencer().append([log.arrival(raw())])
     patch.undo()
 
@@ -232,11 +232,11 @@ async def states_another_size(log: Log, patch: pytest.MonkeyPatch) -> None:
 
 
 async def states_another_event(log: Log, _: pytest.MonkeyPatch) -> None:
-    await log.sequencer().append([replace(log.arrival(declared()), event=str(uuid4()))])
+    await log.sequencer().append([log.arrival(declared())._replace(event=str(uuid4()))])
 
 
 async def states_another_referral(log: Log, _: pytest.MonkeyPatch) -> None:
-    await log.sequencer().append([replace(log.arrival(declared()), referral=str(uuid4()))])
+    await log.sequencer().append([log.arrival(declared())._replace(referral=str(uuid4()))])
 
 
 async def calls_a_conflict_a_duplicate(log: Log, patch: pytest.MonkeyPatch) -> None:

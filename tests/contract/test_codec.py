@@ -5,6 +5,7 @@ import struct
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from typing import Any
 from uuid import uuid4
 
@@ -248,6 +249,18 @@ def unframe(framed: bytes) -> Parts:
 @given(parts)
 def test_a_frame_gives_back_its_parts_so_no_two_records_share_one(one: Parts) -> None:
     assert unframe(codec.frame(*one)) == one
+
+
+@given(parts)
+def test_frame_and_digest_are_made_in_one_go(one: Parts) -> None:
+    key, headers, value = one
+    headers = (*headers, ("ce_id", b"b"), ("ce_b", b""), ("ce_b", None), ("ce_id", b"a"))
+    made = codec.framed(Record("t", 0, 0, 0, key, headers, value))
+    attributes = sorted(
+        ((n, v) for n, v in headers if n.startswith("ce_")), key=lambda h: (h[0], h[1] or b"", h[1] is None)
+    )
+    assert made.frame == codec.frame(key, headers, value)
+    assert made.digest == sha256(codec.frame(key, tuple(attributes), value)).digest()
 
 
 def test_the_digest_covers_key_ce_headers_and_value_and_nothing_else() -> None:

@@ -31,14 +31,14 @@ def test_the_names_are_those_in_the_code() -> None:
 
 def test_the_nth_hit_once(folder: Path) -> None:
     failpoints.arm(folder, "referrals", "relay.sent", Action.RAISE, hit=3)
-    failpoints.arm(folder, "audit", "log.stored", Action.RAISE)
+    failpoints.arm(folder, "audit", "log.signed", Action.RAISE)
     failpoints.hit("relay.sent")
     failpoints.hit("relay.sent")
     failpoints.hit("relay.moved")
     with pytest.raises(Injected, match=r"relay\.sent"):
         failpoints.hit("relay.sent")
     failpoints.hit("relay.sent")
-    assert failpoints.armed(folder) == {("audit", "log.stored")}
+    assert failpoints.armed(folder) == {("audit", "log.signed")}
     failpoints.disarm(folder)
     assert not failpoints.armed(folder)
 
@@ -58,11 +58,11 @@ def test_a_point_that_nobody_has_cannot_be_armed(folder: Path) -> None:
 
 
 def test_killed(tmp_path: Path) -> None:
-    failpoints.arm(tmp_path, "audit", "log.stored", Action.KILL)
+    failpoints.arm(tmp_path, "audit", "log.signed", Action.KILL)
     program = (
         "import pathlib, sys; from services.runtime import failpoints\n"
         "failpoints.enable(pathlib.Path(sys.argv[1]), 'audit')\n"
-        "failpoints.hit('log.stored')"
+        "failpoints.hit('log.signed')"
     )
     done = subprocess.run([sys.executable, "-c", program, tmp_path], cwd=CHECKOUT, check=False)
     assert done.returncode == -9

@@ -5,7 +5,8 @@ select kid, owner, scope, secret from data_key
 -- make --
 insert into data_key (kid, owner, scope, secret)
 select * from unnest($1::uuid[], $2::text[], $3::text[], $4::bytea[])
-    on conflict (owner, scope) where secret is not null do nothing;
+    on conflict (owner, scope) where secret is not null do nothing
+returning kid, owner, scope, secret;
 
 -- by_id --
 select kid, secret from data_key where kid = any($1::uuid[]);

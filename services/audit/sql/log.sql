@@ -32,10 +32,12 @@ select wanted.referral, last.referral_seq as seq, last.index
        select referral_seq, index from entry e where e.referral = wanted.referral order by index desc limit 1) as last;
 
 -- first_uses --
-select owner, event_id, index, same from first_use where event_id = any($1::uuid[]) and owner = any($2::text[]);
+select owner, event_id, index, same
+  from unnest($1::text[], $2::uuid[]) as wanted (owner, event_id) join first_use using (owner, event_id);
 
 -- append --
--- What a batch has few rows of, in one round trip; its leaves and sealed records follow by COPY in the transaction.
+-- A batch with everything that belongs to it, in one statement and so in one transaction. COPY would take 5 % less of
+-- the server's time per leaf in a large batch and several times as much of everybody's in a small one (measured).
 with new_batch as (
     insert into batch (first_index, n, root) values ($1, $2, $3)
 ), new_checkpoint as (
@@ -43,8 +45,23 @@ with new_batch as (
 ), new_spans as (
     insert into span (first_index, cluster, topic_id, partition, from_offset, next_offset)
     select $1, * from unnest($5::text[], $6::text[], $7::int[], $8::bigint[], $9::bigint[])
+), new_tiles as (
+    insert into tile (level, n, hashes) select * from unnest($10::smallint[], $11::bigint[], $12::bytea[])
+), new_sealed as (
+    insert into sealed (index, content) select * from unnest($13::bigint[], $14::bytea[])
+), new_first_uses as (
+    insert into first_use (owner, event_id, index, same)
+    select * from unnest($15::text[], $16::uuid[], $17::bigint[], $18::bytea[])
 )
-insert into tile (level, n, hashes) select * from unnest($10::smallint[], $11::bigint[], $12::bytea[]);
+insert into entry (index, leaf, kind, cluster, topic, topic_id, partition, record_offset, last_offset,
+                   owner, owner_seq, owner_prev, referral, referral_seq, referral_prev, event_id, fact_id, first_use)
+select $1 + number - 1, leaf, kind, cluster, topic, topic_id, partition, record_offset, last_offset,
+       owner, owner_seq, owner_prev, referral, referral_seq, referral_prev, event_id, fact_id, first_use
+  from unnest($19::bytea[], $20::text[], $21::text[], $22::text[], $23::text[], $24::int[], $25::bigint[], $26::bigint[],
+              $27::text[], $28::bigint[], $29::bigint[], $30::uuid[], $31::bigint[], $32::bigint[], $33::uuid[],
+              $34::uuid[], $35::bigint[]) with ordinality
+       as made (leaf, kind, cluster, topic, topic_id, partition, record_offset, last_offset,
+                owner, owner_seq, owner_prev, referral, referral_seq, referral_prev, event_id, fact_id, first_use, number);
 
 -- tile --
 select hashes from tile where level = $1 and n = $2;
