@@ -36,8 +36,8 @@ select owner, event_id, index, same
   from unnest($1::text[], $2::uuid[]) as wanted (owner, event_id) join first_use using (owner, event_id);
 
 -- append --
--- A batch with everything that belongs to it, in one statement and so in one transaction. COPY would take 5 % less of
--- the server's time per leaf in a large batch and several times as much of everybody's in a small one (measured).
+-- A batch with everything that belongs to it, in one statement and so in one transaction. COPY would take a seventh less
+-- of the server's time per leaf in a batch of a thousand, and half as much again in one of eight (measured).
 with new_batch as (
     insert into batch (first_index, n, root) values ($1, $2, $3)
 ), new_checkpoint as (
