@@ -19,7 +19,7 @@ from contracts.sdk import Connection, Official, declare
 from contracts.values import NeedResult
 from deploy import provision
 from deploy.demo.stories import draw
-from deploy.faults.system import OUTSIDER, System
+from deploy.faults.system import OUTSIDER, System, frozen
 from deploy.faults.waiting import Broken, eventually
 from deploy.provision_kafka import admin_client
 
@@ -80,12 +80,23 @@ async def replayed(system: System) -> None:
 async def recreated(system: System) -> None:
     """A topic is deleted with all its records and made anew: its first record is another one, and is taken."""
     await _answered(system, await _send(system, [codec.encode(one) for one in _requests(system, 3)]), "applied")
+    await _answered(system, await _make_anew(system), "applied")
+
+
+async def recreated_unseen(system: System) -> None:
+    """The same while the referral service is frozen: it never sees that the topic was away for a moment."""
+    await _answered(system, await _send(system, [codec.encode(one) for one in _requests(system, 3)]), "applied")
+    with frozen(system.stack.pid("referrals")):
+        sent = await _make_anew(system)
+    await _answered(system, sent, "applied")
+
+
+async def _make_anew(system: System) -> list[int]:
     client = _operator(system)
     await asyncio.to_thread(lambda: client.delete_topics([TOPIC])[TOPIC].result(30))
     await provision.provision_topics(system.stack.target)
     system.load.others = 5  # the ledger counts what is in the topics that there are
-    sent = await _send(system, [codec.encode(one) for one in _requests(system, 5)])
-    await _answered(system, sent, "applied")
+    return await _send(system, [codec.encode(one) for one in _requests(system, 5)])
 
 
 def _requests(system: System, count: int) -> Iterator[Declaration]:

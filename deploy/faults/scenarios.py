@@ -177,6 +177,7 @@ def _records() -> list[Fault]:
         Fault("hot referral", outsider.hot_referral),
         Fault("replay from offset zero", outsider.replayed),
         Fault("topic recreated", outsider.recreated),
+        Fault("topic recreated unseen", outsider.recreated_unseen),
     ]
 
 
