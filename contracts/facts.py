@@ -47,6 +47,8 @@ FACT_NAMESPACE = UUID("6d0e3cbb-5a8f-5d6e-9d4c-0a4f3f1c7e21")
 
 MAX_FACT_BYTES = 8_192
 
+_SPECVERSION, _CONTENT_TYPE = ce.SPECVERSION.encode(), ce.CONTENT_TYPE.encode()
+
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -245,19 +247,22 @@ def headers(
     source: str = SOURCE,
 ) -> list[tuple[str, bytes]]:
     """The CloudEvents headers of a record that Ruta writes; ``source`` is the service that writes it."""
-    texts = {
-        "ce_specversion": ce.SPECVERSION,
-        "ce_id": str(id),
-        "ce_source": source,
-        "ce_type": type,
-        "ce_time": timestamp(time),
-        "ce_partitionkey": partition_key,
-        "content-type": ce.CONTENT_TYPE,
-        "ce_subject": referral and str(referral),
-        "ce_correlationid": need and str(need),
-        "ce_causationid": causation and str(causation),
-    }
-    return [(name, text.encode()) for name, text in texts.items() if text]
+    found = [
+        ("ce_specversion", _SPECVERSION),
+        ("ce_id", str(id).encode()),
+        ("ce_source", source.encode()),
+        ("ce_type", type.encode()),
+        ("ce_time", timestamp(time).encode()),
+        ("ce_partitionkey", partition_key.encode()),
+        ("content-type", _CONTENT_TYPE),
+    ]
+    if referral:
+        found.append(("ce_subject", str(referral).encode()))
+    if need:
+        found.append(("ce_correlationid", str(need).encode()))
+    if causation:
+        found.append(("ce_causationid", str(causation).encode()))
+    return found
 
 
 def decode(record_headers: tuple[Header, ...], value: bytes | None) -> Fact | Flaw:

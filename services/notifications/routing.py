@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 from types import MappingProxyType
+from typing import Any
 from uuid import UUID
 
 from contracts import directory, topics
@@ -86,7 +87,11 @@ def plan(fact: Fact, members: Mapping[str, Institution]) -> tuple[Alert, ...]:
         return ()
     if isinstance(fact.data, Applied) and recipient == fact.data.cause.owner:
         return ()
-    return tuple(_alert(fact, recipient, channel) for channel in _channels(fact, recipient, members))
+    said = _said(fact)
+    return tuple(
+        Alert(id=alert_id(fact.id, recipient, channel), recipient=recipient, channel=channel, **said)
+        for channel in _channels(fact, recipient, members)
+    )
 
 
 def alert_id(fact: UUID, recipient: str, channel: AlertChannel) -> UUID:
@@ -124,23 +129,24 @@ def _channels(fact: Fact, recipient: str, members: Mapping[str, Institution]) ->
     return (AlertChannel.INBOX, AlertChannel.EMAIL)
 
 
-def _alert(fact: Fact, recipient: str, channel: AlertChannel) -> Alert:
+def _said(fact: Fact) -> dict[str, Any]:
+    """What every alert of a fact says, through whichever channel."""
     data = fact.data
-    failed = not isinstance(data, Applied)
-    reason = data.reason if isinstance(data, RefusedFact) else None
-    return Alert(
-        id=alert_id(fact.id, recipient, channel),
-        fact_id=fact.id,
-        recipient=recipient,
-        channel=channel,
-        kind=data.kind,
-        referral=fact.referral,
-        urgency=data.details.urgency if isinstance(data, RequestedFact) else None,
-        actor=data.cause.owner,
-        occurred_at=data.received_at,
-        reason=data.problem if isinstance(data, QuarantinedFact) else reason,
-        detail=(data.detail or None) if isinstance(data, QuarantinedFact) else None,
-        verb=data.verb if isinstance(data, RefusedFact) else None,
-        event=data.cause.event if failed else None,
-        record_offset=data.cause.offset if failed else None,
-    )
+    said: dict[str, Any] = {
+        "fact_id": fact.id,
+        "kind": data.kind,
+        "referral": fact.referral,
+        "urgency": None,
+        "actor": data.cause.owner,
+        "occurred_at": data.received_at,
+    }
+    if isinstance(data, RequestedFact):
+        return said | {"urgency": data.details.urgency}
+    if isinstance(data, Applied):
+        return said
+    said |= {"event": data.cause.event, "record_offset": data.cause.offset}
+    if isinstance(data, RefusedFact):
+        return said | {"reason": data.reason, "verb": data.verb}
+    if isinstance(data, QuarantinedFact):
+        return said | {"reason": data.problem, "detail": data.detail or None}
+    return said

@@ -13,7 +13,6 @@ import asyncpg
 
 from contracts.codec import Declaration, Located
 from contracts.directory import Institution
-from contracts.facts import QuarantinedFact, RefusedFact
 from contracts.values import Service, State, Urgency, Verb
 from services.referrals.fold import Claim, Decided, Entry, Folded, fold, read, unstorable
 from services.referrals.lifecycle import Referral
@@ -135,9 +134,7 @@ def _report(folded: Folded) -> Mapping[tuple[str, str], int]:
 
 
 def _reason(decided: Decided) -> str:
-    match decided.fact.data:
-        case QuarantinedFact(problem=problem):
-            return str(problem)
-        case RefusedFact(reason=reason):
-            return str(reason)
-    return ""
+    data = decided.fact.data
+    if data.kind == "quarantined":
+        return str(data.problem)
+    return str(data.reason) if data.kind == "refused" else ""
