@@ -81,7 +81,8 @@ _ALL = (
     Metric("ruta.alerts", Kind.COUNTER, "{alert}", "alerts planned, by channel", (NOTIFICATIONS,), ("channel",)),
     Metric(
         "ruta.alert.latency", Kind.HISTOGRAM, "s",
-        "from Kafka's receipt of the declaration until its alert lies in the inbox or the mail server has taken it",
+        "from Kafka's receipt of the declaration until its alert lies in the inbox (the oldest of each batch) or the "
+        "mail server has taken its mail (each)",
         (NOTIFICATIONS,), ("channel",), SECONDS,
     ),
     Metric(
