@@ -1,3 +1,3 @@
 """What institutions and services agree on: names, models and the wire form. Depends on pydantic only."""
 
-CONTRACT_VERSION = "0.1"
+CONTRACT_VERSION = "1.0"

@@ -11,9 +11,9 @@ from contracts import CONTRACT_VERSION, topics
 from contracts import examples as made
 from contracts.declarations import BODIES
 from contracts.directory import load
-from contracts.examples import RECIPIENT, SENDER
 from contracts.receipts import ReceiptStatus
 from contracts.schemas import fact_models, schemas
+from contracts.story import RECIPIENT, SENDER
 from contracts.topics import Topic
 
 SCHEMA_FORMAT = "application/schema+json;version=draft-2020-12"

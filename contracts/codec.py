@@ -6,11 +6,12 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache, lru_cache
 from typing import NamedTuple
+from uuid import UUID
 
 from pydantic import BaseModel, ValidationError
 
 from contracts import envelope as ce
-from contracts.declarations import BODIES, Details
+from contracts.declarations import BODIES, Details, Redirected
 from contracts.envelope import Envelope, Flaw, Header
 from contracts.sealing import Sealed
 from contracts.values import Problem
@@ -57,10 +58,10 @@ class Located:
 
 @dataclass(frozen=True, slots=True)
 class Declaration:
-    """What an institution says happened. ``details`` is None for a verb this version does not support."""
+    """What an institution says happened."""
 
     envelope: Envelope
-    details: Details | None
+    details: Details
     sealed: Sealed | None = None
 
 
@@ -81,26 +82,26 @@ def decode(record: Record) -> Declaration | Flaw:
         return Flaw(Problem.TOO_LARGE, f"at most {MAX_VALUE_BYTES} bytes", head)
     if b"\\u0000" in record.value:
         return Flaw(Problem.JSON_FORBIDDEN_CHARACTER, "U+0000", head)
-    model = BODIES.get(head.verb)
-    if model is None:
-        return Declaration(head, None)
+    model = BODIES[head.verb]
     try:
         body = model.model_validate_json(record.value)
     except ValidationError as error:
         return replace(flaw_of(error, model), envelope=head)
-    if body.sealed is not None and not body.sealed.bound_to(head.referral):
+    if body.sealed is not None and not body.sealed.bound_to(sealed_for(head, body.details)):  # type: ignore[arg-type]
         return Flaw(Problem.SEALED_NOT_BOUND, "sealed.aad", head)
     return Declaration(head, body.details, body.sealed)  # type: ignore[arg-type]
 
 
 def encode(declaration: Declaration) -> tuple[bytes, list[tuple[str, bytes]], bytes]:
-    """Key, headers and value of a declaration, ready to be sent. Raises ValueError for an unsupported verb."""
-    model = BODIES.get(declaration.envelope.verb)
-    if model is None or declaration.details is None:
-        raise ValueError(f"{declaration.envelope.verb} is not supported by this version of the contract")
-    body = model(details=declaration.details, sealed=declaration.sealed)  # type: ignore[arg-type]
+    """Key, headers and value of a declaration, ready to be sent."""
+    body = BODIES[declaration.envelope.verb](details=declaration.details, sealed=declaration.sealed)
     value = body.model_dump_json(exclude_none=True).encode()
     return str(declaration.envelope.referral).encode(), declaration.envelope.headers(), value
+
+
+def sealed_for(head: Envelope, details: Details) -> UUID:
+    """The referral that a declaration's sealed part is bound to: of a redirection, the child that it opens."""
+    return details.child if isinstance(details, Redirected) else head.referral
 
 
 def digest(record: Record) -> bytes:

@@ -1,38 +1,49 @@
-"""What institutions declare: one model per verb. ``details`` holds codes, ids and dates; ``sealed`` all else.
-
-Verbs of ``contracts.values.Verb`` without a model here are known to the contract but not yet supported.
-"""
+"""What institutions declare: one model per verb. ``details`` holds codes, ids and dates; ``sealed`` all else."""
 
 from typing import Annotated, Generic, TypeVar
+from uuid import UUID
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
+from contracts.competence import ConflictResolved, PositionStated
+from contracts.legal import AuthorisationChannel, Kept, LegalBasis
 from contracts.model import Model
+from contracts.reasons import (
+    HoldReason,
+    NeedResult,
+    NotAchievedReason,
+    Outcome,
+    RedirectionReason,
+    RefusalReason,
+    ReopeningReason,
+    ReversalReason,
+    VoidingReason,
+    WithdrawalReason,
+)
 from contracts.sealing import Sealed
 from contracts.values import (
-    Basis,
     DataClass,
     Day,
     Divipola,
     DocumentType,
+    EscalationRule,
     FirstAction,
     Flag,
+    InformationItem,
     InstitutionCode,
-    NeedResult,
-    Outcome,
     PersonRef,
     Reference,
-    RefusalReason,
     Service,
     Urgency,
     Verb,
-    WithdrawalReason,
 )
 
 TYPE_PREFIX = "co.ruta.referral."
 """Every declaration's CloudEvents type is this, the verb, and the major version: ``co.ruta.referral.requested.v1``."""
 
-DetailsT = TypeVar("DetailsT", bound=Model)
+DetailsT_co = TypeVar("DetailsT_co", bound=Model, covariant=True)
+
+Items = Annotated[tuple[InformationItem, ...], Field(min_length=1, max_length=10, strict=False)]
 
 
 class Territories(Model):
@@ -43,32 +54,13 @@ class Territories(Model):
     service: Divipola
 
 
-class LegalBasis(Model):
-    """Why this recipient may receive the data: its public function with the norm, or the person's authorisation.
-
-    An authorisation names the version of its text, the day and the data classes it releases
-    (Ley 1581/2012 art. 9; Decreto 1377/2013 art. 7); a court order or a public function names its norm.
-    """
-
-    basis: Basis
-    norm: Reference | None = None
-    text_version: Reference | None = None
-    given_on: Day | None = None
-    data_classes: Annotated[tuple[DataClass, ...], Field(max_length=7, strict=False)] = ()
-
-    @model_validator(mode="after")
-    def _complete(self) -> "LegalBasis":
-        if self.basis is Basis.AUTHORISATION and (
-            self.text_version is None or self.given_on is None or not self.data_classes
-        ):
-            raise ValueError("an authorisation needs text_version, given_on and data_classes")
-        if self.basis in (Basis.PUBLIC_FUNCTION, Basis.COURT_ORDER) and self.norm is None:
-            raise ValueError("a public function or a court order needs its norm")
-        return self
-
-
 class Requested(Model):
-    """One service asked of one recipient for one person, as part of a need (the envelope's correlationid)."""
+    """One service asked of one recipient for one person, as part of a need (the envelope's correlationid).
+
+    ``document_types`` is the history of the person's papers, oldest first, types only: a person holds several at once
+    and they replace each other (PEP, PPT, CE). None is fine, and so is a person without any (AS, MS). ``follows`` is
+    the former referral of the same person that this one asks again, better.
+    """
 
     recipient: InstitutionCode
     service: Service
@@ -78,6 +70,7 @@ class Requested(Model):
     flags: Annotated[tuple[Flag, ...], Field(max_length=7, strict=False)] = ()
     document_types: Annotated[tuple[DocumentType, ...], Field(max_length=13, strict=False)] = ()
     legal_basis: LegalBasis
+    follows: UUID | None = None
 
 
 class Received(Model):
@@ -91,18 +84,22 @@ class Accepted(Model):
     planned_on: Day
 
 
-class Started(Model):
-    """The first action for the person, and its day."""
+class AcceptanceReverted(Model):
+    """The receiver takes its acceptance back before any action, and why."""
 
-    first_action: FirstAction
-    on: Day
+    reason: ReversalReason
 
 
-class Completed(Model):
-    """What came of it, and the day of service."""
+class InformationRequested(Model):
+    """What the receiver needs from the sender to go on; questions in words are sealed."""
 
-    outcome: Outcome
-    on: Day
+    items: Items
+
+
+class InformationProvided(Model):
+    """What the sender gives, as a sealed part."""
+
+    items: Items
 
 
 class Rejected(Model):
@@ -117,10 +114,69 @@ class Returned(Model):
     reason: RefusalReason
 
 
+class Redirected(Model):
+    """Sent on to the body that is competent, on which legal ground (Ley 1437/2011 art. 21).
+
+    ``child`` is the new referral's id, chosen like any other; the sealed part is made anew for the target and bound to
+    it. ``legal_basis`` is why the target may receive the data: nobody's authorisation is another's.
+    """
+
+    target: InstitutionCode
+    child: UUID
+    reason: RedirectionReason
+    ground: Reference
+    legal_basis: LegalBasis
+
+
+class Started(Model):
+    """The first action for the person, and its day."""
+
+    first_action: FirstAction
+    on: Day
+
+
+class Waitlisted(Model):
+    """No capacity now: why, and when it is expected."""
+
+    reason: HoldReason
+    expected_on: Day
+
+
+class Resumed(Model):
+    """The receiver goes on from where it stood before it waited."""
+
+
+class Completed(Model):
+    """What came of it, and the day of service."""
+
+    outcome: Outcome
+    on: Day
+
+
+class NotAchieved(Model):
+    """Tried and not achieved, and why."""
+
+    reason: NotAchievedReason
+
+
 class Withdrawn(Model):
     """The sender, or the person through it, takes the referral back, and why."""
 
     reason: WithdrawalReason
+
+
+class ConsentRevoked(Model):
+    """The person took the authorisation back: on which day, and how."""
+
+    on: Day
+    channel: AuthorisationChannel
+
+
+class StopConfirmed(Model):
+    """A holder no longer uses the data: what it erased, what it keeps and why. Both may be empty: it held nothing."""
+
+    erased: Annotated[tuple[DataClass, ...], Field(max_length=7, strict=False)] = ()
+    kept: Annotated[tuple[Kept, ...], Field(max_length=7, strict=False)] = ()
 
 
 class Closed(Model):
@@ -129,10 +185,28 @@ class Closed(Model):
     result: NeedResult
 
 
-class Body(Model, Generic[DetailsT]):
+class Reopened(Model):
+    """The work begins again with the same receiver, and why."""
+
+    reason: ReopeningReason
+
+
+class Voided(Model):
+    """The record should never have been made, and why. It is kept, never deleted."""
+
+    reason: VoidingReason
+
+
+class Escalated(Model):
+    """Somebody above must look: which duty was not kept."""
+
+    rule: EscalationRule
+
+
+class Body(Model, Generic[DetailsT_co]):
     """The value of a declaration: codes in the open, everything about the person sealed."""
 
-    details: DetailsT
+    details: DetailsT_co
     sealed: Sealed | None = None
 
 
@@ -142,17 +216,67 @@ class RequestedBody(Body[Requested]):
     sealed: Sealed
 
 
-Details = Requested | Received | Accepted | Started | Completed | Rejected | Returned | Withdrawn | Closed
+class RedirectedBody(Body[Redirected]):
+    """A redirection always carries the sealed part for the target: without it the target could not help."""
 
-BODIES: dict[Verb, type[Body[Requested]] | type[Body[Model]]] = {
+    sealed: Sealed
+
+
+class InformationProvidedBody(Body[InformationProvided]):
+    """The information itself is about the person, so it is sealed."""
+
+    sealed: Sealed
+
+
+Details = (
+    Requested
+    | Received
+    | Accepted
+    | AcceptanceReverted
+    | InformationRequested
+    | InformationProvided
+    | Rejected
+    | Returned
+    | Redirected
+    | Started
+    | Waitlisted
+    | Resumed
+    | Completed
+    | NotAchieved
+    | Withdrawn
+    | ConsentRevoked
+    | StopConfirmed
+    | Closed
+    | Reopened
+    | Voided
+    | Escalated
+    | PositionStated
+    | ConflictResolved
+)
+
+BODIES: dict[Verb, type[Body[Model]]] = {
     Verb.REQUESTED: RequestedBody,
-    Verb.RECEIVED: Body[Received],  # type: ignore[dict-item]
-    Verb.ACCEPTED: Body[Accepted],  # type: ignore[dict-item]
-    Verb.STARTED: Body[Started],  # type: ignore[dict-item]
-    Verb.COMPLETED: Body[Completed],  # type: ignore[dict-item]
-    Verb.REJECTED: Body[Rejected],  # type: ignore[dict-item]
-    Verb.RETURNED: Body[Returned],  # type: ignore[dict-item]
-    Verb.WITHDRAWN: Body[Withdrawn],  # type: ignore[dict-item]
-    Verb.CLOSED: Body[Closed],  # type: ignore[dict-item]
+    Verb.RECEIVED: Body[Received],
+    Verb.ACCEPTED: Body[Accepted],
+    Verb.ACCEPTANCE_REVERTED: Body[AcceptanceReverted],
+    Verb.INFORMATION_REQUESTED: Body[InformationRequested],
+    Verb.INFORMATION_PROVIDED: InformationProvidedBody,
+    Verb.REJECTED: Body[Rejected],
+    Verb.RETURNED: Body[Returned],
+    Verb.REDIRECTED: RedirectedBody,
+    Verb.STARTED: Body[Started],
+    Verb.WAITLISTED: Body[Waitlisted],
+    Verb.RESUMED: Body[Resumed],
+    Verb.COMPLETED: Body[Completed],
+    Verb.NOT_ACHIEVED: Body[NotAchieved],
+    Verb.WITHDRAWN: Body[Withdrawn],
+    Verb.CONSENT_REVOKED: Body[ConsentRevoked],
+    Verb.STOP_CONFIRMED: Body[StopConfirmed],
+    Verb.CLOSED: Body[Closed],
+    Verb.REOPENED: Body[Reopened],
+    Verb.VOIDED: Body[Voided],
+    Verb.ESCALATED: Body[Escalated],
+    Verb.POSITION_STATED: Body[PositionStated],
+    Verb.CONFLICT_RESOLVED: Body[ConflictResolved],
 }
-"""The verbs this version supports, and what the value of each must be."""
+"""Every verb, and what the value of each must be."""

@@ -97,7 +97,7 @@ class Envelope:
 
 
 def schema_urn(name: str) -> str:
-    """The identifier of a published schema, for instance ``urn:ruta:schema:referral.requested:0.1``."""
+    """The identifier of a published schema, for instance ``urn:ruta:schema:referral.requested:1.0``."""
     return f"urn:ruta:schema:{name}:{CONTRACT_VERSION}"
 
 

@@ -1,90 +1,48 @@
 """Golden examples of everything that travels, as structured CloudEvents. Committed in ``examples/``.
 
-One story with invented ids: the Personería of Girón asks the ICBF to protect a child, and what may come of it. The
-sealed part (``examples/sealing/sealed.json``) is a real one, made once, since sealing draws random numbers, with the
-public keys in ``examples/sealing/keys.json``. Their private halves are published with the tests: they protect nothing.
+They tell one story (``story.py``). The sealed parts (``examples/sealing/``) are real ones, made once, since sealing
+draws random numbers, with the public keys in ``examples/sealing/keys.json``. Their private halves are published with
+the tests: they protect nothing.
 """
 
 import json
 from collections.abc import Iterable
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from contracts import codec, declarations, facts, topics
+from contracts import codec, facts, topics
+from contracts.applied import APPLIED, Actor, Applied, Cause, ConflictOpenedFact, StopDutyOpenedFact
 from contracts.codec import Declaration, Record, sealed_bytes
-from contracts.declarations import BODIES, Details, LegalBasis, Requested, Territories
+from contracts.declarations import BODIES
 from contracts.envelope import Envelope
-from contracts.facts import Actor, Cause, Fact
+from contracts.facts import Fact
 from contracts.receipts import AlertChannel, DeliveryProblem, Receipt, ReceiptStatus
 from contracts.sealing import Sealed
-from contracts.values import (
-    AuthType,
-    Basis,
-    DocumentType,
-    FirstAction,
-    Flag,
-    NeedResult,
-    Outcome,
-    Problem,
-    Refusal,
-    RefusalReason,
-    Service,
-    State,
-    Urgency,
-    Verb,
-    WithdrawalReason,
+from contracts.story import (
+    BY,
+    CONFLICT,
+    DETAILS,
+    MOVES,
+    NEED,
+    OVERSIGHT,
+    RECIPIENT,
+    REFERRAL,
+    SEALED,
+    SENDER,
+    STOP_DUTY,
 )
+from contracts.values import AuthType, Problem, Refusal, State, Verb
 
 FOLDER = Path(__file__).parent / "examples"
-SENDER, RECIPIENT = "personeria-giron", "icbf-santander"
-REFERRAL = UUID("0199f3c4-0000-7000-8000-000000000001")
-NEED = UUID("0199f3c4-0000-7000-8000-000000000002")
-PERSON = UUID("5d1c2f6e-8b1a-4c55-9a52-0d6f7a3b1e10")
 CONTENT = {"nombre": "Persona de Ejemplo", "relato": "Texto inventado para los ejemplos del contrato."}
 """What the sealed part holds."""
 
 _DAY = datetime(2026, 11, 23, 14, 0, tzinfo=UTC)
 _CLUSTER, _TOPIC_ID = "ejemplo-de-cluster", "ejemplo-de-topico"
-
-_DETAILS: dict[Verb, Details] = {
-    Verb.REQUESTED: Requested(
-        recipient=RECIPIENT,
-        service=Service.CHILD_UNACCOMPANIED,
-        urgency=Urgency.U1,
-        territories=Territories(residence="68307", fact="68307", service="68307"),
-        person=PERSON,
-        flags=(Flag.CHILD, Flag.UNACCOMPANIED),
-        document_types=(DocumentType.MS,),
-        legal_basis=LegalBasis(basis=Basis.PUBLIC_FUNCTION, norm="Ley-1098-2006-art-52"),
-    ),
-    Verb.RECEIVED: declarations.Received(),
-    Verb.ACCEPTED: declarations.Accepted(unit="centro-zonal-bucaramanga-sur", planned_on=date(2026, 11, 24)),
-    Verb.STARTED: declarations.Started(first_action=FirstAction.RIGHTS_VERIFICATION, on=date(2026, 11, 24)),
-    Verb.COMPLETED: declarations.Completed(outcome=Outcome.MEASURE_ADOPTED, on=date(2026, 11, 26)),
-    Verb.REJECTED: declarations.Rejected(reason=RefusalReason.OUTSIDE_TERRITORY),
-    Verb.RETURNED: declarations.Returned(reason=RefusalReason.INSUFFICIENT_INFORMATION),
-    Verb.WITHDRAWN: declarations.Withdrawn(reason=WithdrawalReason.SENDER_ERROR),
-    Verb.CLOSED: declarations.Closed(result=NeedResult.MET),
-}
-
-_MOVES: dict[Verb, tuple[State | None, State, int]] = {
-    Verb.REQUESTED: (None, State.REQUESTED, 1),
-    Verb.RECEIVED: (State.REQUESTED, State.RECEIVED, 2),
-    Verb.ACCEPTED: (State.RECEIVED, State.ACCEPTED, 3),
-    Verb.STARTED: (State.ACCEPTED, State.IN_PROGRESS, 4),
-    Verb.COMPLETED: (State.IN_PROGRESS, State.COMPLETED, 5),
-    Verb.REJECTED: (State.RECEIVED, State.REJECTED, 3),
-    Verb.RETURNED: (State.RECEIVED, State.RETURNED, 3),
-    Verb.WITHDRAWN: (State.RECEIVED, State.WITHDRAWN, 3),
-    Verb.CLOSED: (State.COMPLETED, State.CLOSED, 6),
-}
-"""From, to and version of the example of each verb; the last four tell other ends of the same story."""
-
-_BY_SENDER = (Verb.REQUESTED, Verb.WITHDRAWN, Verb.CLOSED)
 
 
 def examples() -> dict[str, dict[str, Any]]:
@@ -103,8 +61,8 @@ def examples() -> dict[str, dict[str, Any]]:
 
 def declaration(verb: Verb) -> Declaration:
     """The example of a verb. Raises KeyError for a verb that has none."""
-    place = list(_DETAILS).index(verb)
-    institution = SENDER if verb in _BY_SENDER else RECIPIENT
+    place = list(DETAILS).index(verb)
+    institution = BY.get(verb, RECIPIENT)
     head = Envelope(
         id=UUID(f"0199f3c4-0000-7000-8000-0000000001{place:02d}"),
         source=f"//{institution}/ejemplo",
@@ -116,7 +74,7 @@ def declaration(verb: Verb) -> Declaration:
         auth_type=AuthType.USER,
         auth_id="funcionario-17",
     )
-    return Declaration(head, _DETAILS[verb], sealed_part() if verb is Verb.REQUESTED else None)
+    return Declaration(head, DETAILS[verb], _sealed_of(verb))
 
 
 def example_facts() -> Iterable[Fact]:
@@ -124,11 +82,12 @@ def example_facts() -> Iterable[Fact]:
     requested = _applied(Verb.REQUESTED)
     yield requested
     yield from (_applied(verb) for verb in BODIES if verb is not Verb.REQUESTED)
+    yield from _consequences()
     asked, again = declaration(Verb.REQUESTED), declaration(Verb.ACCEPTED)
     received_at = _DAY + timedelta(days=5)
     refused = facts.RefusedFact(
         cause=_cause(again, 90), verb=Verb.ACCEPTED, reason=Refusal.WRONG_STATE, state=State.CLOSED,
-        received_at=received_at,
+        received_at=received_at, declared_at=again.envelope.time,
     )  # fmt: skip
     yield _fact(refused, REFERRAL)
     duplicate = facts.DuplicateFact(
@@ -140,6 +99,22 @@ def example_facts() -> Iterable[Fact]:
         cause=_cause(asked, 93), problem=Problem.FIELD_INVALID, detail="details.service: enum", received_at=received_at
     )
     yield _fact(quarantined, None)
+
+
+def _consequences() -> Iterable[Fact]:
+    """A refusal that opened a conflict instead, and the stop duty that followed a withdrawal."""
+    refused, withdrawn = (_applied(verb).data for verb in (Verb.REJECTED, Verb.WITHDRAWN))
+    conflict = {name: getattr(refused, name) for name in Applied.model_fields} | {
+        "cause": _cause(declaration(Verb.REJECTED), 80),
+        "state": State.RECEIVED,
+        "told": (OVERSIGHT, SENDER),
+    }
+    yield _fact(ConflictOpenedFact(**conflict, details=CONFLICT), REFERRAL)
+    duty = {name: getattr(withdrawn, name) for name in Applied.model_fields} | {
+        "version": 4,
+        "previous": State.WITHDRAWN,
+    }
+    yield _fact(StopDutyOpenedFact(**duty, details=STOP_DUTY), REFERRAL, ordinal=1)
 
 
 def example_receipts() -> Iterable[Receipt]:
@@ -182,16 +157,22 @@ def structured(headers: Iterable[tuple[str, bytes]], value: bytes) -> dict[str, 
 
 
 @cache
-def sealed_part() -> Sealed:
-    """The committed sealed part. Made anew with ``Overlay.seal`` when the sealing changes."""
-    return Sealed.model_validate_json((FOLDER / "sealing" / "sealed.json").read_bytes())
+def sealed_part(name: str = "sealed") -> Sealed:
+    """A committed sealed part; ``child`` is that of the redirection. Made anew when the sealing changes."""
+    return Sealed.model_validate_json((FOLDER / "sealing" / f"{name}.json").read_bytes())
+
+
+def _sealed_of(verb: Verb) -> Sealed | None:
+    if verb is Verb.REDIRECTED:
+        return sealed_part("child")
+    return sealed_part() if verb in SEALED else None
 
 
 def _applied(verb: Verb) -> Fact:
     made = declaration(verb)
-    previous, state, version = _MOVES[verb]
-    cause = _cause(made, list(_DETAILS).index(verb))
-    data = facts.APPLIED[verb](
+    previous, state, version = MOVES[verb]
+    cause = _cause(made, list(DETAILS).index(verb))
+    data = APPLIED[verb](
         cause=cause,
         actor=Actor(type=made.envelope.auth_type, id=made.envelope.auth_id),
         version=version,
@@ -201,15 +182,18 @@ def _applied(verb: Verb) -> Fact:
         recipient=RECIPIENT,
         received_at=made.envelope.time + timedelta(seconds=1),
         declared_at=made.envelope.time,
-        sealed_sha256=sha256(sealed_bytes(made.sealed)).hexdigest() if made.sealed else None,
+        # The sealed part of a redirection goes with its child's fact.
+        sealed_sha256=sha256(sealed_bytes(made.sealed)).hexdigest()
+        if made.sealed and verb is not Verb.REDIRECTED
+        else None,
         details=made.details,  # type: ignore[arg-type]
     )
     return _fact(data, REFERRAL)
 
 
-def _fact(data: facts.FactData, referral: UUID | None) -> Fact:
+def _fact(data: facts.FactData, referral: UUID | None, ordinal: int = 0) -> Fact:
     cause = data.cause
-    fact_id = facts.fact_id(cause.cluster, cause.topic_id, cause.partition, cause.offset, 0)
+    fact_id = facts.fact_id(cause.cluster, cause.topic_id, cause.partition, cause.offset, ordinal)
     return Fact(fact_id, data.received_at, referral, NEED if referral else None, data)
 
 

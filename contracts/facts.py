@@ -13,29 +13,10 @@ from uuid import UUID
 from pydantic import Field, StringConstraints, TypeAdapter, ValidationError
 
 from contracts import envelope as ce
-from contracts.declarations import (
-    Accepted,
-    Closed,
-    Completed,
-    Received,
-    Rejected,
-    Requested,
-    Returned,
-    Started,
-    Withdrawn,
-)
+from contracts.applied import Applied, AppliedFact, Cause
 from contracts.envelope import Flaw, Header, timestamp
 from contracts.model import Model
-from contracts.values import (
-    AuthType,
-    InstitutionCode,
-    Moment,
-    Problem,
-    Reference,
-    Refusal,
-    State,
-    Verb,
-)
+from contracts.values import Moment, Problem, Refusal, State, Verb
 
 TYPE_PREFIX = "co.ruta.fact."
 SEALED_TYPE = "co.ruta.sealed.v1"
@@ -47,98 +28,21 @@ FACT_NAMESPACE = UUID("6d0e3cbb-5a8f-5d6e-9d4c-0a4f3f1c7e21")
 
 MAX_FACT_BYTES = 8_192
 
-Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-
-
-class Cause(Model):
-    """Which record caused the fact. ``owner`` is the institution that alone may write to that topic."""
-
-    cluster: str
-    topic: str
-    topic_id: str
-    partition: int
-    offset: int
-    owner: InstitutionCode
-    event: UUID | None = None
-    sha256: Sha256
-
-
-class Actor(Model):
-    """Who acted at the declaring institution; an opaque id, never a name."""
-
-    type: AuthType
-    id: Reference
-
-
-class Applied(Model):
-    """The declaration changed its referral; ``version`` counts the changes of that referral from 1 without holes."""
-
-    cause: Cause
-    actor: Actor
-    version: int
-    state: State
-    previous: State | None = None
-    sender: InstitutionCode
-    recipient: InstitutionCode
-    received_at: Moment
-    declared_at: Moment
-    sealed_sha256: Sha256 | None = None
-
-
-class RequestedFact(Applied):
-    kind: Literal["requested"] = "requested"
-    details: Requested
-
-
-class ReceivedFact(Applied):
-    kind: Literal["received"] = "received"
-    details: Received
-
-
-class AcceptedFact(Applied):
-    kind: Literal["accepted"] = "accepted"
-    details: Accepted
-
-
-class StartedFact(Applied):
-    kind: Literal["started"] = "started"
-    details: Started
-
-
-class CompletedFact(Applied):
-    kind: Literal["completed"] = "completed"
-    details: Completed
-
-
-class RejectedFact(Applied):
-    kind: Literal["rejected"] = "rejected"
-    details: Rejected
-
-
-class ReturnedFact(Applied):
-    kind: Literal["returned"] = "returned"
-    details: Returned
-
-
-class WithdrawnFact(Applied):
-    kind: Literal["withdrawn"] = "withdrawn"
-    details: Withdrawn
-
-
-class ClosedFact(Applied):
-    kind: Literal["closed"] = "closed"
-    details: Closed
-
 
 class RefusedFact(Model):
-    """A readable declaration that may not take effect: ``reason`` says why; ``state`` is where the referral stands."""
+    """A readable declaration that may not take effect: ``reason`` says why; ``state`` is where the referral stands.
+
+    ``existing`` is the referral that is meant where the same was asked before. Both are told to parties only.
+    """
 
     kind: Literal["refused"] = "refused"
     cause: Cause
     verb: Verb
     reason: Refusal
     state: State | None = None
+    existing: UUID | None = None
     received_at: Moment
+    declared_at: Moment
 
 
 class DuplicateFact(Model):
@@ -170,31 +74,7 @@ class QuarantinedFact(Model):
     received_at: Moment
 
 
-AppliedFact = (
-    RequestedFact
-    | ReceivedFact
-    | AcceptedFact
-    | StartedFact
-    | CompletedFact
-    | RejectedFact
-    | ReturnedFact
-    | WithdrawnFact
-    | ClosedFact
-)
 FactData = AppliedFact | RefusedFact | DuplicateFact | ConflictFact | QuarantinedFact
-
-APPLIED: dict[Verb, type[AppliedFact]] = {
-    Verb.REQUESTED: RequestedFact,
-    Verb.RECEIVED: ReceivedFact,
-    Verb.ACCEPTED: AcceptedFact,
-    Verb.STARTED: StartedFact,
-    Verb.COMPLETED: CompletedFact,
-    Verb.REJECTED: RejectedFact,
-    Verb.RETURNED: ReturnedFact,
-    Verb.WITHDRAWN: WithdrawnFact,
-    Verb.CLOSED: ClosedFact,
-}
-"""The fact of each supported verb."""
 
 _DATA: TypeAdapter[FactData] = TypeAdapter(Annotated[FactData, Field(discriminator="kind")])
 
@@ -213,6 +93,12 @@ class Fact:
     def outcome(self) -> str:
         """One of applied, refused, duplicate, conflict, quarantined."""
         return "applied" if isinstance(self.data, Applied) else self.data.kind
+
+    @property
+    def answer(self) -> bool:
+        """Whether it is the outcome of its record, the first of the facts that the record causes."""
+        cause = self.data.cause
+        return self.id == fact_id(cause.cluster, cause.topic_id, cause.partition, cause.offset, 0)
 
     @property
     def key(self) -> bytes:

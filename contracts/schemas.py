@@ -10,10 +10,12 @@ from typing import Any, get_args
 from pydantic import BaseModel
 
 from contracts import envelope as ce
-from contracts.declarations import BODIES, TYPE_PREFIX, LegalBasis
+from contracts.applied import AppliedFact
+from contracts.declarations import BODIES, TYPE_PREFIX
 from contracts.envelope import schema_urn
-from contracts.facts import SEALED_TYPE, AppliedFact, FactData
+from contracts.facts import SEALED_TYPE, FactData
 from contracts.facts import TYPE_PREFIX as FACT_PREFIX
+from contracts.legal import LegalBasis
 from contracts.receipts import TYPE_PREFIX as RECEIPT_PREFIX
 from contracts.receipts import Receipt, ReceiptStatus
 from contracts.sealing import Sealed
@@ -25,10 +27,12 @@ _LEGAL_BASIS = [
     {
         "if": {"properties": {"basis": {"const": str(Basis.AUTHORISATION)}}},
         "then": {
-            "required": ["text_version", "given_on", "data_classes"],
+            "required": ["text_version", "channel", "given_on", "languages", "data_classes"],
             "properties": {
                 "text_version": {"type": "string"},
+                "channel": {"type": "string"},
                 "given_on": {"type": "string"},
+                "languages": {"minItems": 1},
                 "data_classes": {"minItems": 1},
             },
         },

@@ -166,34 +166,6 @@ class DataClass(StrEnum):
     DOCUMENTS = "documents"
 
 
-class RefusalReason(StrEnum):
-    """Why a receiver rejects a referral or returns it to its sender."""
-
-    NOT_COMPETENT = "not-competent"
-    OUTSIDE_TERRITORY = "outside-territory"
-    REQUIREMENTS_NOT_MET = "requirements-not-met"
-    DOCUMENTS_MISSING = "documents-missing"
-    NO_CAPACITY = "no-capacity"
-    SERVICE_SUSPENDED = "service-suspended"
-    ALREADY_SERVED_ELSEWHERE = "already-served-elsewhere"
-    DUPLICATE = "duplicate"
-    INSUFFICIENT_INFORMATION = "insufficient-information"
-    WRONG_RECIPIENT = "wrong-recipient"
-    UNMANAGEABLE_RISK = "unmanageable-risk"
-    OTHER = "other"
-
-
-class WithdrawalReason(StrEnum):
-    """Why a sender withdraws a referral."""
-
-    AUTHORISATION_REVOKED = "authorisation-revoked"
-    PERSON_DESISTS = "person-desists"
-    SENDER_ERROR = "sender-error"
-    DUPLICATE = "duplicate"
-    SAFETY_RISK = "safety-risk"
-    REPLACED = "replaced"
-
-
 class FirstAction(StrEnum):
     """What the receiver did first for the person."""
 
@@ -205,28 +177,6 @@ class FirstAction(StrEnum):
     ADMISSION = "admission"
     DELIVERY = "delivery"
     PROCEDURE_STARTED = "procedure-started"
-
-
-class Outcome(StrEnum):
-    """What came of the work, as the receiver reports it."""
-
-    SERVICE_PROVIDED = "service-provided"
-    PARTLY_PROVIDED = "partly-provided"
-    ENROLLED = "enrolled"
-    EXTERNAL_WAITING_LIST = "external-waiting-list"
-    DOCUMENT_ISSUED = "document-issued"
-    MEASURE_ADOPTED = "measure-adopted"
-    ADVICE_GIVEN = "advice-given"
-    NO_RESULT = "no-result"
-
-
-class NeedResult(StrEnum):
-    """What became of the person's need, as the sender confirms when it closes the referral."""
-
-    MET = "met"
-    PARTLY_MET = "partly-met"
-    NOT_MET = "not-met"
-    NOT_REPORTED = "not-reported"
 
 
 class Basis(StrEnum):
@@ -245,20 +195,68 @@ class AuthType(StrEnum):
     SYSTEM = "system"
 
 
+class InformationItem(StrEnum):
+    """What a receiver asks the sender for, and what the sender then gives, sealed."""
+
+    IDENTITY = "identity"
+    CONTACT = "contact"
+    LOCATION = "location"
+    DOCUMENTS = "documents"
+    MIGRATION_STATUS = "migration-status"
+    HEALTH = "health"
+    FAMILY = "family"
+    FACTS = "facts"
+    REPRESENTATIVE = "representative"
+    AUTHORISATION = "authorisation"
+
+
+class EscalationRule(StrEnum):
+    """Which duty was not kept, or which risk makes somebody above look."""
+
+    NOT_ACKNOWLEDGED = "not-acknowledged"
+    NOT_DECIDED = "not-decided"
+    NO_FIRST_ACTION = "no-first-action"
+    STATUTORY_TERM_MISSED = "statutory-term-missed"
+    STOP_NOT_CONFIRMED = "stop-not-confirmed"
+    RISK_TO_PERSON = "risk-to-person"
+    REQUESTED_BY_OVERSIGHT = "requested-by-oversight"
+
+
 class Refusal(StrEnum):
     """Why a well-formed declaration was refused. The referral stays as it was."""
 
-    UNSUPPORTED_VERB = "unsupported-verb"
     UNKNOWN_REFERRAL = "unknown-referral"
     REFERRAL_EXISTS = "referral-exists"
+    NEED_MISMATCH = "need-mismatch"
     NOT_THE_SENDER = "not-the-sender"
     NOT_THE_RECIPIENT = "not-the-recipient"
+    NOT_A_HOLDER = "not-a-holder"
+    NOT_OVERSIGHT = "not-oversight"
+    NOT_IN_THE_CONFLICT = "not-in-the-conflict"
     WRONG_STATE = "wrong-state"
+    PERSON_REQUIRED = "person-required"
     UNKNOWN_RECIPIENT = "unknown-recipient"
     RECIPIENT_IS_SENDER = "recipient-is-sender"
-    NEED_MISMATCH = "need-mismatch"
-    PERSON_REQUIRED = "person-required"
+    TARGET_IS_RECIPIENT = "target-is-recipient"
+    DUPLICATE_REQUEST = "duplicate-request"
+    FORMER_UNKNOWN = "former-unknown"
     AUTHORISATION_REQUIRED = "authorisation-required"
+    AUTHORISATION_EXPIRED = "authorisation-expired"
+    AUTHORISATION_DATED_AHEAD = "authorisation-dated-ahead"
+    AUTHORISATION_REVOKED = "authorisation-revoked"
+    REPRESENTATIVE_REQUIRED = "representative-required"
+    ASSENT_REQUIRED = "assent-required"
+    URGENCY_NOT_VITAL = "urgency-not-vital"
+    PAPERS_NEVER_BLOCK = "papers-never-block"
+    RESULT_REQUIRED = "result-required"
+    REDIRECTION_REQUIRED = "redirection-required"
+    COMPETENCE_DECIDED = "competence-decided"
+    CONFLICT_OPEN = "conflict-open"
+    NO_CONFLICT = "no-conflict"
+    PARTY_CANNOT_RESOLVE = "party-cannot-resolve"
+    NO_STOP_DUTY = "no-stop-duty"
+    NOTHING_TO_REVOKE = "nothing-to-revoke"
+    ALREADY_REVOKED = "already-revoked"
 
 
 class Problem(StrEnum):

@@ -8,8 +8,9 @@ from typing import NoReturn
 from zoneinfo import ZoneInfo
 
 from contracts import keys, labels
+from contracts.applied import Applied
 from contracts.codec import Declaration
-from contracts.facts import Applied, DuplicateFact, Fact, QuarantinedFact, RefusedFact
+from contracts.facts import DuplicateFact, Fact, QuarantinedFact, RefusedFact
 from contracts.sdk import Inbox, Opened, Publisher, SdkError, read_file
 from contracts.sdk.file import read_event
 from contracts.values import State

@@ -9,14 +9,14 @@
   file is a declaration of its own: write one down before you retry.
 - ``data.details`` is the verb's own (see the published schemas). ``data.sealed`` is an already sealed part; or
   ``data.content``, any JSON, is sealed here for the vault and for ``data.content_for``, which may be left out in a
-  ``requested``: its recipient is meant.
+  ``requested`` (its recipient is meant) and in a ``redirected`` (its target; without ``child`` that id is made).
 """
 
 import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from pydantic import ValidationError
 
@@ -37,6 +37,9 @@ _TOP = frozenset((*_ATTRIBUTES, "datacontenttype", "traceparent", "tracestate", 
 _ABOUT_A_REFERRAL = frozenset(f"{TYPE_PREFIX}{verb}.v1" for verb in Verb if verb is not Verb.REQUESTED)
 """Types that must name the referral. An unknown type is told as such, not as a referral that is missing."""
 _DATA = ("details", "sealed", "content", "content_for")
+_SEALED = frozenset(verb for verb, body in BODIES.items() if body.model_fields["sealed"].is_required())
+_MEANT = {Verb.REQUESTED: "recipient", Verb.REDIRECTED: "target"}
+"""The field that names for whom the content is, if the file does not."""
 
 
 def read_file(path: Path, institution: str, *, keys: Overlay | None = None, system: str = "sdk") -> Declaration:
@@ -62,9 +65,9 @@ def read_event(text: bytes, institution: str, *, keys: Overlay | None = None, sy
     event = _object(_parsed(text), "the event", _TOP)
     data = _object(event.pop("data", None), "data", _DATA)
     head = _envelope(event, institution, system)
-    body = BODIES.get(head.verb)
-    if body is None:
-        raise BadFile(f"type: {head.verb} is not supported by this version")
+    body = BODIES[head.verb]
+    if head.verb is Verb.REDIRECTED and isinstance(data.get("details"), dict):
+        data["details"] = {"child": str(uuid4()), **data["details"]}
     if "content" in data:
         if data.get("sealed") is not None:
             raise BadFile("data: has both content and sealed, only one can be sent")
@@ -123,14 +126,17 @@ def _envelope(event: dict[str, Any], institution: str, system: str) -> Envelope:
 def _seal(data: dict[str, Any], head: Envelope, keys: Overlay | None) -> Any:
     if keys is None:
         raise BadFile("data.content: sealing it needs the public keys (keys.json)")
-    recipient = data.get("content_for")
-    if recipient is None and head.verb is Verb.REQUESTED and isinstance(data.get("details"), dict):
-        recipient = data["details"].get("recipient")
+    details = data["details"] if isinstance(data.get("details"), dict) else {}
+    recipient = data.get("content_for", details.get(_MEANT.get(head.verb, "")))
     if not isinstance(recipient, str):
         raise BadFile("data.content_for: say for which institution the content is")
     try:
+        referral = UUID(details["child"]) if head.verb is Verb.REDIRECTED else head.referral
+    except (KeyError, TypeError, ValueError, AttributeError):
+        raise BadFile("data.details.child: must be a UUID") from None
+    try:
         content = json.dumps(data["content"], ensure_ascii=False, separators=(",", ":")).encode()
-        sealed = keys.seal(content, head.referral, recipient)
+        sealed = keys.seal(content, referral, recipient)
     except UnicodeEncodeError:
         raise BadFile("data.content: holds half a character (a lone surrogate)") from None
     except ValueError:
@@ -139,6 +145,6 @@ def _seal(data: dict[str, Any], head: Envelope, keys: Overlay | None) -> Any:
 
 
 def _hint(verb: Verb, data: dict[str, Any]) -> str:
-    if verb is Verb.REQUESTED and "sealed" not in data:
-        return " (a request carries content, or a part already sealed)"
+    if verb in _SEALED and "sealed" not in data:
+        return f" ({verb} carries content, or a part already sealed)"
     return ""

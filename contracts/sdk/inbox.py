@@ -16,8 +16,9 @@ from pydantic import ValidationError
 
 from contracts import envelope as ce
 from contracts import facts, topics
+from contracts.applied import Applied
 from contracts.envelope import Flaw
-from contracts.facts import Applied, Fact
+from contracts.facts import Fact
 from contracts.sdk.connection import Connection, started, translated
 from contracts.sealing import CannotOpen, NotForUs, Sealed, open_sealed
 

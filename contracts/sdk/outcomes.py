@@ -124,4 +124,4 @@ async def _assign(consumer: AIOKafkaConsumer, institution: str) -> TopicPartitio
 
 def _outcome(record: object, institution: str) -> Fact | None:
     fact = facts.decode(tuple(record.headers), record.value)  # type: ignore[attr-defined]
-    return fact if isinstance(fact, Fact) and fact.data.cause.owner == institution else None
+    return fact if isinstance(fact, Fact) and fact.data.cause.owner == institution and fact.answer else None

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from uuid import UUID
 
+from contracts.applied import Applied
 from contracts.codec import Declaration
-from contracts.facts import Applied, Fact
+from contracts.facts import Fact
 from contracts.keys import Overlay
 from contracts.sdk import Connection, Inbox, Official, Opened, OutcomeUnknown, Publisher, SdkError, declare
 from contracts.values import Verb
@@ -74,7 +75,7 @@ class Actor:
                     self.unreadable.append(item.why)
 
     async def _fact(self, fact: Fact) -> None:
-        if fact.data.cause.owner == self.code:
+        if fact.answer and fact.data.cause.owner == self.code:
             self.answers[fact.outcome] += 1
         story = self.stories.get(fact.referral) if fact.referral else None
         if story is None or not isinstance(fact.data, Applied):

@@ -8,8 +8,9 @@ from aiokafka import AIOKafkaProducer
 from contracts import topics
 from contracts.codec import Declaration
 from contracts.declarations import Closed, Requested
+from contracts.reasons import NeedResult
 from contracts.sdk import Connection, Official, declare
-from contracts.values import NeedResult, Urgency
+from contracts.values import Urgency
 from deploy.demo.stories import CANARY, Mistake
 
 

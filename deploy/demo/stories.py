@@ -16,7 +16,6 @@ from contracts.declarations import (
     Closed,
     Completed,
     Details,
-    LegalBasis,
     Received,
     Rejected,
     Requested,
@@ -25,21 +24,10 @@ from contracts.declarations import (
     Territories,
     Withdrawn,
 )
-from contracts.directory import Directory, Institution, Kind
-from contracts.values import (
-    Basis,
-    DataClass,
-    DocumentType,
-    FirstAction,
-    Flag,
-    NeedResult,
-    Outcome,
-    RefusalReason,
-    Service,
-    Urgency,
-    Verb,
-    WithdrawalReason,
-)
+from contracts.directory import Directory, Institution
+from contracts.legal import Assent, AuthorisationChannel, LegalBasis, Representative
+from contracts.reasons import NeedResult, Outcome, RefusalReason, WithdrawalReason
+from contracts.values import Basis, DataClass, DocumentType, FirstAction, Flag, Service, Urgency, Verb
 
 CANARY = "PERSONA-INVENTADA"
 """Begins every name in the demonstration's sealed parts and stands in its unreadable records, but nowhere else."""
@@ -123,27 +111,32 @@ def _story(random: Random, number: int, sender: Institution, recipient: Institut
 
 
 def _request(random: Random, recipient: Institution, today: date) -> Requested:
-    child = recipient.kind is Kind.CHILD_PROTECTION or random.random() < 0.2
+    service = random.choice(recipient.services or tuple(Service))
+    child = service.value.startswith("child.") or random.random() < 0.2
     return Requested(
         recipient=recipient.code,
-        service=random.choice(recipient.services or tuple(Service)),
+        service=service,
         urgency=random.choices(tuple(Urgency), (5, 25, 30, 40))[0],
         territories=Territories(residence=random.choice(MUNICIPALITIES), service=random.choice(MUNICIPALITIES)),
         person=_uuid(random),
         flags=(Flag.CHILD,) if child else (),
         document_types=(random.choice(tuple(DocumentType)),),
-        legal_basis=_basis(recipient, today),
+        legal_basis=_basis(recipient, today, child),
     )
 
 
-def _basis(recipient: Institution, today: date) -> LegalBasis:
+def _basis(recipient: Institution, today: date, child: bool) -> LegalBasis:
     if recipient.kind.public:
         return LegalBasis(basis=Basis.PUBLIC_FUNCTION, norm="Ley-1581-2012-art-10")
     return LegalBasis(
         basis=Basis.AUTHORISATION,
         text_version="mesa-2026-1",
+        channel=AuthorisationChannel.IN_PERSON,
         given_on=today,
+        languages=("es",),
         data_classes=(DataClass.IDENTITY, DataClass.CONTACT),
+        representative=Representative.PARENT if child else None,
+        assent=Assent.GIVEN if child else None,
     )
 
 

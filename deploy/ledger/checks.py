@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from contracts import topics
+from contracts.applied import Applied
 from contracts.directory import Institution
-from contracts.facts import Applied, Fact
+from contracts.facts import Fact
 from deploy.ledger.kafka import OUTBOUND, Seen
 from services.notifications.routing import plan
 
@@ -17,10 +18,14 @@ Place = tuple[str, int, int]
 
 @dataclass(frozen=True, slots=True)
 class StoredFact:
-    """A row of the referral service's facts; ``sealed_for`` is set while the sealed part is kept."""
+    """A row of the referral service's facts; ``sealed_for`` is set while the sealed part is kept.
+
+    A record may cause several: its outcome has the ordinal 0, what follows from it comes behind.
+    """
 
     fact_id: UUID
     outcome: str
+    ordinal: int
     owner: str
     place: Place
     digest: bytes
@@ -52,16 +57,22 @@ def offsets(seen: Sequence[Seen]) -> Iterable[str]:
 
 
 def one_outcome_each(seen: Sequence[Seen], stored: Sequence[StoredFact]) -> Iterable[str]:
-    """Every inbound record has one outcome with its digest, and no outcome is without its record."""
+    """Every inbound record has one outcome with its digest, and no fact is without its record or out of its order."""
     records = {_place(one): one for one in seen if topics.owner(one.topic)}
-    answered = Counter(fact.place for fact in stored)
-    digests = {fact.place: fact.digest for fact in stored}
+    answered = Counter(fact.place for fact in stored if fact.ordinal == 0)
+    ordinals: dict[Place, list[int]] = defaultdict(list)
+    digests: dict[Place, set[bytes]] = defaultdict(set)
+    for fact in stored:
+        ordinals[fact.place].append(fact.ordinal)
+        digests[fact.place].add(fact.digest)
     for place, record in records.items():
         if answered[place] != 1:
             yield f"{_at(place)} has {answered[place]} outcomes"
-        elif digests[place] != record.digest:
+        elif digests[place] != {record.digest}:
             yield f"{_at(place)}: its outcome was decided on other bytes"
-    for place in sorted(answered.keys() - records.keys()):
+        elif ordinals[place] != list(range(len(ordinals[place]))):
+            yield f"{_at(place)}: its facts have the ordinals {ordinals[place]}"
+    for place in sorted(ordinals.keys() - records.keys()):
         yield f"{_at(place)} has an outcome but there is no such record"
 
 

@@ -103,11 +103,12 @@ def _ledger(
     problems: list[str],
 ) -> Ledger:
     published = sum(1 for one in seen if topics.owner(one.topic))
-    outcomes = Counter(fact.outcome for fact in stored)
+    answers = [fact for fact in stored if fact.ordinal == 0]
+    outcomes = Counter(fact.outcome for fact in answers)
     if published != sum(outcomes.values()):
         problems.append(f"{published} records were published and {sum(outcomes.values())} have an outcome")
     institutions: dict[str, Counter[str]] = {}
-    for fact in stored:
+    for fact in answers:
         institutions.setdefault(fact.owner, Counter())[fact.outcome] += 1
     return Ledger(
         published=published,
@@ -128,6 +129,7 @@ def _fact(row: asyncpg.Record) -> StoredFact:
     return StoredFact(
         fact_id=row["fact_id"],
         outcome=row["outcome"],
+        ordinal=row["ordinal"],
         owner=row["owner"],
         place=_place(row),
         digest=row["digest"],

@@ -3,8 +3,8 @@
 select (select count(*) from referrals.referral) as referrals,
        (select count(*) from referrals.referral where state not in ('closed', 'redirected', 'withdrawn', 'voided'))
            as open_referrals,
-       (select count(*) from referrals.fact) as decided,
-       (select count(*) from referrals.fact where outcome = 'applied') as applied,
+       (select count(*) from referrals.fact where ordinal = 0) as decided,
+       (select count(*) from referrals.fact where outcome = 'applied' and ordinal = 0) as applied,
        (select count(*) from referrals.fact where outcome = 'refused') as refused,
        (select count(*) from referrals.fact where outcome = 'duplicate') as duplicates,
        (select count(*) from referrals.fact where outcome = 'conflict') as conflicts,
@@ -21,7 +21,8 @@ select occurred_at, recipient, kind, urgency, actor, referral
  limit $1;
 
 -- facts --
-select f.fact_id, f.outcome, f.owner, p.topic, f.topic_id, f.partition, f.record_offset, f.digest, f.referral, f.version,
+select f.fact_id, f.outcome, f.ordinal, f.owner, p.topic, f.topic_id, f.partition, f.record_offset, f.digest, f.referral,
+       f.version,
        f.parties, s.recipient as sealed_for
   from referrals.fact as f
   join referrals.intake_position as p using (cluster, topic_id, partition)

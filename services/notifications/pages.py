@@ -15,7 +15,7 @@ from contracts import labels
 from contracts.values import Urgency
 from services.notifications import inbox, render
 from services.notifications.api import alert_views
-from services.notifications.routing import TOLD, Told
+from services.notifications.routing import TOLD
 from services.notifications.settings import Settings
 from services.runtime import clock, sql, web
 from services.runtime.pages import site
@@ -25,7 +25,7 @@ _SQL = sql.load(Path(__file__).parent / "sql" / "read.sql")
 _PER_PAGE = 50
 _OPENED_SHOWN = 10
 
-KINDS = tuple(kind for kind, told in TOLD.items() if told is not Told.NOBODY)
+KINDS = tuple(kind for kind in TOLD if kind != "duplicate")
 """The kinds of facts that anybody is told of."""
 
 

@@ -12,8 +12,9 @@ from types import MappingProxyType
 from uuid import UUID
 
 from contracts import directory, topics
+from contracts.applied import Applied, RequestedFact
 from contracts.directory import Institution
-from contracts.facts import Applied, Fact, QuarantinedFact, RefusedFact, RequestedFact, name_id
+from contracts.facts import Fact, QuarantinedFact, RefusedFact, name_id
 from contracts.receipts import AlertChannel
 from contracts.values import Problem, Refusal, Urgency, Verb
 
@@ -27,28 +28,43 @@ class Told(Enum):
     RECIPIENT = "recipient"
     SENDER = "sender"
     OWNER = "owner"
-    NOBODY = "nobody"
 
 
-TOLD: Mapping[str, Told] = MappingProxyType(
+TOLD: Mapping[str, tuple[Told, ...]] = MappingProxyType(
     {
-        "requested": Told.RECIPIENT,
-        "withdrawn": Told.RECIPIENT,
-        "closed": Told.RECIPIENT,
-        "received": Told.SENDER,
-        "accepted": Told.SENDER,
-        "started": Told.SENDER,
-        "completed": Told.SENDER,
-        "rejected": Told.SENDER,
-        "returned": Told.SENDER,
-        "refused": Told.OWNER,
-        "conflict": Told.OWNER,
-        "quarantined": Told.OWNER,
+        "requested": (Told.RECIPIENT,),
+        "information-provided": (Told.RECIPIENT,),
+        "withdrawn": (Told.RECIPIENT,),
+        "closed": (Told.RECIPIENT,),
+        "voided": (Told.RECIPIENT,),
+        "stop-duty-opened": (Told.RECIPIENT,),
+        "received": (Told.SENDER,),
+        "accepted": (Told.SENDER,),
+        "acceptance-reverted": (Told.SENDER,),
+        "information-requested": (Told.SENDER,),
+        "rejected": (Told.SENDER,),
+        "returned": (Told.SENDER,),
+        "redirected": (Told.SENDER,),
+        "started": (Told.SENDER,),
+        "waitlisted": (Told.SENDER,),
+        "resumed": (Told.SENDER,),
+        "completed": (Told.SENDER,),
+        "not-achieved": (Told.SENDER,),
+        "consent-revoked": (Told.SENDER,),
+        "stop-confirmed": (Told.SENDER,),
+        "reopened": (Told.SENDER, Told.RECIPIENT),
+        "escalated": (Told.SENDER, Told.RECIPIENT),
+        "conflict-opened": (Told.SENDER, Told.RECIPIENT),
+        "position-stated": (),
+        "conflict-resolved": (Told.SENDER, Told.RECIPIENT),
+        "refused": (Told.OWNER,),
+        "conflict": (Told.OWNER,),
+        "quarantined": (Told.OWNER,),
         # The first answer stands and was told then.
-        "duplicate": Told.NOBODY,
+        "duplicate": (),
     }
 )
-"""Every kind of fact, and who is told of it."""
+"""Every kind of fact, and who is told of it beside those that the fact itself names (``told``)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,15 +94,12 @@ class Alert:
 
 
 def plan(fact: Fact, members: Mapping[str, Institution]) -> tuple[Alert, ...]:
-    """The alerts a fact causes: none, the inbox, or the inbox and an e-mail."""
-    recipient = _recipient(fact)
-    # The desk is a set of pages, not an institution: they show the answer themselves. And nobody needs a notice
-    # of what it has just done itself.
-    if recipient is None or recipient == topics.DESK:
-        return ()
-    if isinstance(fact.data, Applied) and recipient == fact.data.cause.owner:
-        return ()
-    return tuple(_alert(fact, recipient, channel) for channel in _channels(fact, recipient, members))
+    """The alerts a fact causes: for each who is told, the inbox, or the inbox and an e-mail."""
+    return tuple(
+        _alert(fact, recipient, channel)
+        for recipient in _recipients(fact)
+        for channel in _channels(fact, recipient, members)
+    )
 
 
 def alert_id(fact: UUID, recipient: str, channel: AlertChannel) -> UUID:
@@ -100,18 +113,14 @@ def mailbox(institution: Institution | None) -> str | None:
     return next((c.address for c in contacts if c.channel is directory.Channel.EMAIL), None)
 
 
-def _recipient(fact: Fact) -> str | None:
-    match TOLD[fact.data.kind]:
-        case Told.RECIPIENT:
-            assert isinstance(fact.data, Applied)
-            return fact.data.recipient
-        case Told.SENDER:
-            assert isinstance(fact.data, Applied)
-            return fact.data.sender
-        case Told.OWNER:
-            return fact.data.cause.owner
-        case Told.NOBODY:
-            return None
+def _recipients(fact: Fact) -> tuple[str, ...]:
+    data, told = fact.data, TOLD[fact.data.kind]
+    # The desk is a set of pages, not an institution: they show the answer themselves.
+    if not isinstance(data, Applied):
+        return tuple(data.cause.owner for _ in told if data.cause.owner != topics.DESK)
+    parts = [data.sender if one is Told.SENDER else data.recipient for one in told]
+    # Nobody needs a notice of what it has just done itself.
+    return tuple(code for code in dict.fromkeys((*parts, *(data.told or ()))) if code != data.cause.owner)
 
 
 def _channels(fact: Fact, recipient: str, members: Mapping[str, Institution]) -> tuple[AlertChannel, ...]:

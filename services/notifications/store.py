@@ -98,7 +98,7 @@ async def _with_urgency(connection: asyncpg.Connection, planned: Sequence[Alert]
 
 def _about_party(alert: Alert) -> bool:
     # Who declared something of a referral that is not theirs learns nothing of it, not even its urgency.
-    return alert.referral is not None and TOLD[alert.kind] is not Told.OWNER
+    return alert.referral is not None and Told.OWNER not in TOLD[alert.kind]
 
 
 async def _remember(connection: asyncpg.Connection, unreadable: Sequence[tuple[Located, Flaw]]) -> None:

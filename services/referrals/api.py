@@ -15,6 +15,7 @@ from pydantic import AwareDatetime, BaseModel
 
 from contracts.values import State, Urgency
 from services.referrals import search
+from services.referrals.referral import Conflict, StopDuty
 from services.referrals.search import Direction
 from services.runtime import sql, web
 
@@ -47,6 +48,7 @@ class FactView(BaseModel):
     """One fact of a timeline, with the published data as it is."""
 
     fact: UUID
+    referral: UUID
     position: int
     kind: str
     outcome: str
@@ -57,10 +59,47 @@ class FactView(BaseModel):
     data: dict[str, Any]
 
 
-class Timeline(ReferralView):
+class DetailView(ReferralView):
+    """A referral with its place in its chain and its duties.
+
+    ``path``: earlier receivers, oldest first. ``clock_from``: where operational terms count from. ``held_from``: where
+    it goes back to from a hold. ``stop_duty``: its recipient's, open or confirmed. ``awaits_content``: a resolution
+    opened it, and its sender has not sealed the content for its recipient yet. ``conflict``: the open competence
+    conflict with the positions stated so far.
+    """
+
+    root: UUID
+    parent: UUID | None
+    path: tuple[str, ...]
+    redirected_by: str | None
+    clock_from: datetime
+    follows: UUID | None
+    held_from: State | None
+    stop_duty: StopDuty | None
+    revoked: bool
+    escalated: bool
+    competence_decided: bool
+    awaits_content: bool
+    conflict: Conflict | None
+
+
+class Timeline(DetailView):
     """A referral and everything that was decided about it, refusals included."""
 
     facts: list[FactView]
+
+
+class ChainView(BaseModel):
+    """All referrals that redirections made of the same one, the first first, and every fact about any of them."""
+
+    referrals: list[DetailView]
+    facts: list[FactView]
+
+
+class Duties(BaseModel):
+    """Referrals on which something is still owed, the longest waiting first."""
+
+    referrals: list[DetailView]
 
 
 class OutcomeView(BaseModel):
@@ -105,8 +144,31 @@ def build(pool: asyncpg.Pool, missing: web.Missing) -> FastAPI:
         row = await pool.fetchrow(_SQL["referral"], referral)
         if row is None:
             raise HTTPException(404, "no such referral")
-        facts = await pool.fetch(_SQL["timeline"], referral)
-        return Timeline(**row, facts=[_fact(fact) for fact in facts])
+        found = await pool.fetch(_SQL["timeline"], [referral])
+        return Timeline(**_detail(row), facts=[_fact(fact) for fact in found])
+
+    @app.get("/v1/referrals/{referral}/chain")
+    async def chain(referral: UUID) -> ChainView:
+        """The whole chain of a referral, whichever of it is named; 404 when it is unknown."""
+        rows = await pool.fetch(_SQL["chain"], referral)
+        if not rows:
+            raise HTTPException(404, "no such referral")
+        found = await pool.fetch(_SQL["timeline"], [row["referral"] for row in rows])
+        return ChainView(referrals=[DetailView(**_detail(row)) for row in rows], facts=[_fact(fact) for fact in found])
+
+    @app.get("/v1/stop-duties")
+    async def stop_duties(
+        institution: web.Code | None = None, limit: Annotated[int, Query(ge=1, le=500)] = 50
+    ) -> Duties:
+        """Who was told to stop using the data and has not confirmed it. ``institution`` is the holder."""
+        rows = await pool.fetch(_SQL["stop_duties"], institution, limit)
+        return Duties(referrals=[DetailView(**_detail(row)) for row in rows])
+
+    @app.get("/v1/conflicts")
+    async def conflicts(limit: Annotated[int, Query(ge=1, le=500)] = 50) -> Duties:
+        """Open competence conflicts."""
+        rows = await pool.fetch(_SQL["conflicts"], limit)
+        return Duties(referrals=[DetailView(**_detail(row)) for row in rows])
 
     @app.get("/v1/outcomes/{owner}/{event}")
     async def outcome(owner: web.Code, event: UUID) -> OutcomeView:
@@ -127,9 +189,15 @@ def build(pool: asyncpg.Pool, missing: web.Missing) -> FastAPI:
     return app
 
 
+def _detail(row: asyncpg.Record) -> dict[str, Any]:
+    conflict = row["conflict"]
+    return {**row, "conflict": Conflict.model_validate_json(conflict) if conflict else None}
+
+
 def _fact(row: asyncpg.Record) -> FactView:
     return FactView(
         fact=row["fact_id"],
+        referral=row["referral"],
         position=row["position"],
         kind=row["kind"],
         outcome=row["outcome"],

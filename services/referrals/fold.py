@@ -4,50 +4,29 @@ Failures of the rules themselves (our mistakes) quarantine their record as ``int
 beside the facts, so that the shell can raise an alarm; the rest of the batch is not held up.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from hashlib import sha256
+from typing import Any
 from uuid import UUID
 
-from contracts import codec, facts
-from contracts import topics as topic_names
-from contracts.codec import Declaration, Located
-from contracts.directory import Institution
+from contracts import codec
+from contracts.applied import Actor, AppliedFact, RequestedFact
+from contracts.codec import Declaration
+from contracts.declarations import Redirected, Requested
 from contracts.envelope import Flaw
-from contracts.facts import APPLIED, Actor, AppliedFact, Cause, Fact, FactData
-from contracts.values import Problem, Refusal
-from services.referrals import lifecycle, policy
-from services.referrals.lifecycle import Referral, Transition
+from contracts.values import Problem, Refusal, Verb
+from services.referrals import answers, former, lifecycle, policy
+from services.referrals import chain as chains
+from services.referrals.answers import Claim, Decided
+from services.referrals.chain import Chain, Members
+from services.referrals.effects import Change, effects
+from services.referrals.entries import Entry
+from services.referrals.former import Former
+from services.referrals.referral import Referral, evolve
 
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A record as far as it can be judged alone. ``owner`` is the topic's owner, or the desk's declared source."""
-
-    located: Located
-    owner: str
-    digest: bytes
-    content: Declaration | Flaw
-    error: Exception | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """An event id that was used: by which bytes, and the fact that answered."""
-
-    fact_id: UUID
-    digest: bytes
-    outcome: str
-
-
-@dataclass(frozen=True, slots=True)
-class Decided:
-    """A fact, the bytes that are stored and published, and who gets to see it."""
-
-    entry: Entry
-    fact: Fact
-    value: bytes
-    parties: tuple[str, ...]
+Person = tuple[str, UUID]
+"""An institution and its own reference of a person."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +36,15 @@ class SealedPart:
     fact_id: UUID
     recipient: str
     jwe: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """What one record does: its facts, and the changes of referrals with the sealed part that goes with them."""
+
+    decided: tuple[Decided, ...]
+    after: Mapping[UUID, Referral] = field(default_factory=dict)
+    sealed: tuple[SealedPart, ...] = ()
 
 
 @dataclass(slots=True)
@@ -69,167 +57,159 @@ class Folded:
     errors: list[Exception] = field(default_factory=list)
 
 
-def read(located: Located, members: Mapping[str, Institution]) -> Entry:
-    """Decode a record and check that its topic's owner may be its author."""
-    record = located.record
-    topic_owner = topic_names.owner(record.topic) or ""
-    digest = codec.digest(record)
-    try:
-        content = codec.decode(record)
-        if isinstance(content, Flaw):
-            return Entry(located, topic_owner, digest, content)
-        author = policy.author(topic_owner, content.envelope, members)
-    except Exception as error:
-        return Entry(located, topic_owner, digest, Flaw(Problem.INTERNAL_ERROR), error)
-    if isinstance(author, Flaw):
-        return Entry(located, topic_owner, digest, replace(author, envelope=content.envelope))
-    return Entry(located, author, digest, content)
+@dataclass(slots=True)
+class _Known:
+    """What is known while a batch is decided: what the database holds for it, and what the batch has changed so far."""
 
+    stored: Mapping[UUID, Referral]
+    claims: dict[tuple[str, UUID], Claim]
+    formers: dict[Person, list[Former]]
+    members: Members
+    changed: dict[UUID, Referral]
+    chains: dict[UUID, list[UUID]] = field(default_factory=dict)
+    """Of each root that has children: all referrals of the chain, the root first."""
 
-def unstorable(entry: Entry) -> Entry:
-    """The same record, quarantined because the database refused it: nothing of its content is kept."""
-    head = entry.content.envelope
-    return Entry(entry.located, entry.owner, entry.digest, Flaw(Problem.STORAGE_REFUSED, envelope=head))
+    def __post_init__(self) -> None:
+        for one in sorted(self.stored.values(), key=lambda one: one.hops):
+            self._link(one)
+
+    def referral(self, id: UUID) -> Referral | None:  # noqa: A002
+        return self.changed.get(id) or self.stored.get(id)
+
+    def chain(self, referral: Referral) -> Chain:
+        ids = self.chains.get(referral.root, (referral.id,))
+        return [one for id in ids if (one := self.referral(id))]  # noqa: A001
+
+    def formers_of(self, person: Person) -> Iterator[Former]:
+        for one in self.formers.get(person, ()):
+            now = self.referral(one.id)
+            yield Former(one.id, one.recipient, one.service, now.state if now else one.state, one.opened_at)
+
+    def keep(self, after: Mapping[UUID, Referral]) -> None:
+        for one in after.values():
+            if one.id not in self.changed and one.id not in self.stored:
+                self._link(one)
+                made = Former(one.id, one.recipient, one.service, one.state, one.opened_at)
+                self.formers.setdefault((one.sender, one.person), []).append(made)
+        self.changed.update(after)
+
+    def _link(self, one: Referral) -> None:
+        if one.root != one.id:
+            self.chains.setdefault(one.root, [one.root]).append(one.id)
 
 
 def fold(
     entries: Sequence[Entry],
     referrals: Mapping[UUID, Referral],
     claims: Mapping[tuple[str, UUID], Claim],
-    members: Mapping[str, Institution],
+    members: Members,
+    formers: Mapping[Person, Sequence[Former]] | None = None,
 ) -> Folded:
-    """Decide all entries in order. ``referrals`` and ``claims`` are what the database holds for them."""
+    """Decide all entries in order.
+
+    ``referrals`` (whole chains), ``claims`` and ``formers`` are what the database holds for them.
+    """
     folded = Folded()
-    used = dict(claims)
+    known = _Known(
+        referrals,
+        dict(claims),
+        {person: list(found) for person, found in (formers or {}).items()},
+        members,
+        folded.referrals,
+    )
     for entry in entries:
-        current: Referral | None = None
-        if isinstance(entry.content, Declaration):
-            id = entry.content.envelope.referral  # noqa: A001
-            current = folded.referrals.get(id) or referrals.get(id)
         try:
-            decided, after = _decide(entry, current, used, members)
+            step = _decide(entry, known)
         except Exception as error:
             folded.errors.append(error)
-            decided, after = _quarantine(entry, Flaw(Problem.INTERNAL_ERROR, envelope=entry.content.envelope)), None
+            flaw = Flaw(Problem.INTERNAL_ERROR, envelope=entry.content.envelope)
+            step = _Step((answers.quarantine(entry, flaw),))
         if entry.error is not None:
             folded.errors.append(entry.error)
-        folded.facts.append(decided)
-        if isinstance(entry.content, Declaration) and decided.fact.outcome in ("applied", "refused"):
-            used[entry.owner, entry.content.envelope.id] = Claim(decided.fact.id, entry.digest, decided.fact.outcome)
-        if after is not None and isinstance(entry.content, Declaration):
-            folded.referrals[after.id] = after
-            if entry.content.sealed is not None:
-                other = after.recipient if entry.owner == after.sender else after.sender
-                folded.sealed.append(SealedPart(decided.fact.id, other, codec.sealed_bytes(entry.content.sealed)))
+        answer = step.decided[0].fact
+        if isinstance(entry.content, Declaration) and answer.outcome in ("applied", "refused"):
+            known.claims[entry.owner, entry.content.envelope.id] = Claim(answer.id, entry.digest, answer.outcome)
+        folded.facts += step.decided
+        folded.sealed += step.sealed
+        known.keep(step.after)
     return folded
 
 
-def _decide(
-    entry: Entry,
-    current: Referral | None,
-    used: Mapping[tuple[str, UUID], Claim],
-    members: Mapping[str, Institution],
-) -> tuple[Decided, Referral | None]:
-    content = entry.content
-    if isinstance(content, Flaw):
-        return _quarantine(entry, content), None
-    claim = used.get((entry.owner, content.envelope.id))
+def _decide(entry: Entry, known: _Known) -> _Step:
+    said = entry.content
+    if isinstance(said, Flaw):
+        return _Step((answers.quarantine(entry, said),))
+    claim = known.claims.get((entry.owner, said.envelope.id))
     if claim is not None:
-        return _again(entry, content, claim), None
-    decision = lifecycle.decide(current, content)
-    if isinstance(decision, Transition):
-        decision = policy.check(content, members) or decision
+        return _Step((answers.again(entry, said, claim),))
+    head, now = said.envelope, entry.located.record.received_at
+    referral = known.referral(head.referral)
+    chain = known.chain(referral) if referral else ()
+    parts = chains.parts(entry.owner, referral, chain, known.members) if referral else frozenset()
+
+    def refused(why: Refusal, existing: UUID | None = None) -> _Step:
+        return _Step((answers.refuse(entry, said, why, referral, parts, existing),))
+
+    if referral and parts and head.verb is not Verb.REQUESTED and head.need != referral.need:
+        return refused(Refusal.NEED_MISMATCH)
+    decision = lifecycle.decide(referral, head.verb, parts)
     if isinstance(decision, Refusal):
-        return _refuse(entry, content, decision, current), None
-    fact = _applied(entry, content, decision, current)
-    head = content.envelope
-    after = lifecycle.evolve(current, head.referral, head.need, fact)
-    return _decided(entry, fact, (after.sender, after.recipient), head.referral, head.need), after
+        return refused(decision)
+    if why := policy.check(said, referral, chain, known.members, now):
+        return refused(why)
+    follows: UUID | None = None
+    if isinstance(said.details, Requested):
+        formers = tuple(known.formers_of((entry.owner, said.details.person)))
+        linked = former.follows(said.details, formers)
+        if isinstance(linked, Refusal):
+            return refused(linked)
+        follows = linked
+        if open_one := former.existing(said.details, formers):
+            return refused(Refusal.DUPLICATE_REQUEST, open_one)
+    elif isinstance(said.details, Redirected) and known.referral(said.details.child):
+        return refused(Refusal.REFERRAL_EXISTS)
+    new_id = entry.opens or head.referral
+    changes = effects(decision, said, referral, chain, known.members, new_id=new_id, follows=follows)
+    return _applied(entry, said, changes, known)
 
 
-def _applied(entry: Entry, content: Declaration, transition: Transition, current: Referral | None) -> AppliedFact:
-    head, received_at = content.envelope, entry.located.record.received_at
-    sealed = content.sealed
-    return APPLIED[head.verb](
-        cause=_cause(entry, head.id),
-        actor=Actor(type=head.auth_type, id=head.auth_id),
-        version=current.version + 1 if current else 1,
-        state=transition.to,
-        previous=current.state if current else None,
-        sender=current.sender if current else head.institution,
-        recipient=current.recipient if current else content.details.recipient,  # type: ignore[union-attr]
-        received_at=received_at,
-        declared_at=head.time,
-        sealed_sha256=sha256(codec.sealed_bytes(sealed)).hexdigest() if sealed else None,
-        details=content.details,  # type: ignore[arg-type]
-    )
+def _applied(entry: Entry, said: Declaration, changes: Iterable[Change], known: _Known) -> _Step:
+    decided: list[Decided] = []
+    after: dict[UUID, Referral] = {}
+    sealed: list[SealedPart] = []
+    need = said.envelope.need
+    for ordinal, change in enumerate(changes):
+        before = after.get(change.referral) or known.referral(change.referral)
+        jwe = codec.sealed_bytes(said.sealed) if said.sealed and change.sealed_to not in (None, entry.owner) else None
+        data = _fact(entry, said, change, before, jwe)
+        now = after[change.referral] = evolve(before, change.referral, need, data)
+        # Whoever declared gets the answer, whatever its part.
+        parties = (now.sender, now.recipient, *change.sees, *((entry.owner,) if ordinal == 0 else ()))
+        one = answers.decided(entry, data, parties, change.referral, need, ordinal)
+        decided.append(one)
+        if jwe and change.sealed_to:
+            sealed.append(SealedPart(one.fact.id, change.sealed_to, jwe))
+    return _Step(tuple(decided), after, tuple(sealed))
 
 
-def _refuse(entry: Entry, content: Declaration, reason: Refusal, current: Referral | None) -> Decided:
-    head = content.envelope
-    # Whoever is no party is not told where the referral stands.
-    party = current is not None and entry.owner in (current.sender, current.recipient)
-    fact = facts.RefusedFact(
-        cause=_cause(entry, head.id),
-        verb=head.verb,
-        reason=reason,
-        state=current.state if current and party else None,
-        received_at=entry.located.record.received_at,
-    )
-    return _decided(entry, fact, (entry.owner,), head.referral, head.need)
-
-
-def _again(entry: Entry, content: Declaration, claim: Claim) -> Decided:
-    head, received_at = content.envelope, entry.located.record.received_at
-    cause = _cause(entry, head.id)
-    fact: FactData
-    if claim.digest == entry.digest:
-        fact = facts.DuplicateFact(
-            cause=cause,
-            first=claim.fact_id,
-            first_outcome=claim.outcome,  # type: ignore[arg-type]
-            received_at=received_at,
-        )
-    else:
-        fact = facts.ConflictFact(cause=cause, first=claim.fact_id, received_at=received_at)
-    return _decided(entry, fact, (entry.owner,), head.referral, head.need)
-
-
-def _quarantine(entry: Entry, flaw: Flaw) -> Decided:
-    fact = facts.QuarantinedFact(
-        # The sender finds its answer by the event id; what else the record claims to be about is not believed.
-        cause=_cause(entry, flaw.envelope.id if flaw.envelope else None),
-        problem=flaw.problem,
-        detail=flaw.detail,
-        received_at=entry.located.record.received_at,
-    )
-    # A quarantined record is answered to the owner of the topic, never to whom it claims to be from. The desk
-    # is nobody's: its page gets the answer from the API.
-    parties = () if entry.owner == topic_names.DESK else (entry.owner,)
-    return _decided(entry, fact, parties, None, None)
-
-
-def _decided(entry: Entry, data: FactData, parties: Iterable[str], referral: UUID | None, need: UUID | None) -> Decided:
-    cause = data.cause
-    fact = Fact(
-        id=facts.fact_id(cause.cluster, cause.topic_id, cause.partition, cause.offset, 0),
-        time=entry.located.record.received_at,
-        referral=referral,
-        need=need,
-        data=data,
-    )
-    return Decided(entry, fact, fact.value(), tuple(dict.fromkeys(parties)))
-
-
-def _cause(entry: Entry, event: UUID | None) -> Cause:
-    located, record = entry.located, entry.located.record
-    return Cause(
-        cluster=located.cluster,
-        topic=record.topic,
-        topic_id=located.topic_id,
-        partition=record.partition,
-        offset=record.offset,
-        owner=entry.owner,
-        event=event,
-        sha256=entry.digest.hex(),
-    )
+def _fact(entry: Entry, said: Declaration, change: Change, before: Referral | None, jwe: bytes | None) -> AppliedFact:
+    head, received_at, details = said.envelope, entry.located.record.received_at, change.details
+    urgency = before.urgency if before else details.urgency  # type: ignore[attr-defined]
+    fields: dict[str, Any] = {
+        "cause": answers.cause(entry, head.id),
+        "actor": Actor(type=head.auth_type, id=head.auth_id),
+        "version": before.version + 1 if before else 1,
+        "state": change.state or (before and before.state),
+        "previous": before.state if before else None,
+        "sender": before.sender if before else change.sender,
+        "recipient": before.recipient if before else change.recipient,
+        "received_at": received_at,
+        "declared_at": head.time,
+        "late": policy.late(urgency, head.time, received_at),
+        "told": change.told or None,
+        "sealed_sha256": sha256(jwe).hexdigest() if jwe else None,
+        "details": details,
+    }
+    if change.fact is RequestedFact:
+        fields |= {"lineage": change.lineage, "follows": change.follows}
+    return change.fact(**fields)

@@ -19,9 +19,9 @@ from pydantic import BaseModel, StringConstraints
 from contracts import facts
 from contracts.values import Service, State, Urgency
 from services.referrals import search, timeline
-from services.referrals.lifecycle import Party
+from services.referrals.rows import restore
 from services.referrals.search import Direction, Filters
-from services.referrals.turn import OPEN, TURN, possible
+from services.referrals.turn import OPEN, TURN, possible, turn
 from services.runtime import clock, sql, web
 from services.runtime.pages import site
 from services.runtime.pages.forms import Given
@@ -95,19 +95,21 @@ def add(app: FastAPI, settings: Settings, pool: asyncpg.Pool, members: site.Memb
     @app.get("/referrals/{referral}", include_in_schema=False)
     async def one(referral: UUID) -> HTMLResponse:
         row = await pool.fetchrow(_SQL["referral"], referral)
-        if row is None or row["version"] == 0:
+        if row is None:
             raise HTTPException(404, "no such referral")
-        history = await pool.fetch(_SQL["timeline"], referral)
-        state = State(row["state"])
-        may = possible(state)
-        turn = TURN[state]
+        chain = await pool.fetch(_SQL["chain"], referral)
+        history = await pool.fetch(_SQL["timeline"], [referral])
+        one = restore(row)
+        may, whose = possible(one), turn(one)
         return made.page(
             "referral.html",
             one=_row(row),
-            state=state,
-            turn=turn and row[turn],
-            may=may.get(turn, ()) if turn else (),
-            others=[(row[party], verbs) for party, verbs in may.items() if party is not turn and party in Party],
+            referral=one,
+            state=one.state,
+            turn=row[whose] if whose in may else None,
+            may=may.get(whose, ()) if whose else (),
+            others=[(row[party], verbs) for party, verbs in may.items() if party is not whose],
+            chain=[_row(other) for other in chain],
             entries=[timeline.entry(fact["fact_id"], facts.read(fact["value"])) for fact in reversed(history)],
         )
 

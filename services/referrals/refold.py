@@ -7,10 +7,11 @@ from uuid import UUID
 
 import asyncpg
 
+from contracts.applied import Applied
 from contracts.envelope import Flaw
-from contracts.facts import Applied, decode, headers
-from services.referrals.lifecycle import Referral, evolve
-from services.referrals.store import restore
+from contracts.facts import decode, headers
+from services.referrals.referral import Referral, evolve
+from services.referrals.rows import restore
 from services.runtime import sql
 
 _SQL = sql.load(Path(__file__).parent / "sql" / "read.sql")

@@ -1,22 +1,29 @@
 """The transaction of a batch: ensure, lock, look up, fold, save, append. The order is what makes it safe.
 
-Measured with eight workers: no deadlock and no lost update in this order, lost updates with a blind upsert.
+Rows that may be opened are ensured first, then roots are locked in order, then the rest of their chains (whoever
+changes a chain holds its root), then the senders of requests. Measured with eight workers: no deadlock and no lost
+update in this order, lost updates with a blind upsert.
 """
 
 import logging
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from uuid import UUID
 
 import asyncpg
 
 from contracts.codec import Declaration, Located
+from contracts.declarations import Requested
 from contracts.directory import Institution
 from contracts.facts import QuarantinedFact, RefusedFact
-from contracts.values import Service, State, Urgency, Verb
-from services.referrals.fold import Claim, Decided, Entry, Folded, fold, read, unstorable
-from services.referrals.lifecycle import Referral
+from contracts.values import Service, State
+from services.referrals import rows
+from services.referrals.answers import Claim, Decided
+from services.referrals.entries import Entry, read, unstorable
+from services.referrals.fold import Folded, Person, fold
+from services.referrals.former import Former
+from services.referrals.referral import Referral
 from services.runtime import failpoints, logs, sql
 
 log = logging.getLogger("ruta.referrals")
@@ -44,19 +51,18 @@ async def apply(
         entries = [unstorable(entry) for entry in entries]
     failpoints.hit("intake.decoded")
     declared = [entry for entry in entries if isinstance(entry.content, Declaration)]
-    requested = {e.content.envelope.referral for e in declared if e.content.envelope.verb is Verb.REQUESTED}  # type: ignore[union-attr]
-    named = {e.content.envelope.referral for e in declared}  # type: ignore[union-attr]
-    if requested:
-        await connection.execute(_SQL["ensure"], list(requested))
-    rows = await connection.fetch(_SQL["lock"], list(named)) if named else []
+    opening = {opened for entry in declared if (opened := entry.opens)}
+    if opening:
+        await connection.execute(_SQL["ensure"], list(opening))
+    locked = await _lock(connection, declared, opening)
     failpoints.hit("intake.locked")
-    referrals = {row["referral"]: restore(row) for row in rows if row["version"]}
-    claims = await _claims(connection, declared)
+    referrals = {row["referral"]: rows.restore(row) for row in locked if row["version"]}
+    claims, formers = await _claims(connection, declared), await _formers(connection, declared)
     failpoints.hit("intake.claimed")
-    folded = fold(entries, referrals, claims, members)
+    folded = fold(entries, referrals, claims, members, formers)
     failpoints.hit("intake.folded")
-    await _save(connection, folded)
-    in_vain = [row["referral"] for row in rows if not row["version"] and row["referral"] not in folded.referrals]
+    await _save(connection, folded, referrals)
+    in_vain = [row["referral"] for row in locked if not row["version"] and row["referral"] not in folded.referrals]
     if in_vain:
         await connection.execute(_SQL["forget"], in_vain)
     failpoints.hit("intake.saved")
@@ -65,21 +71,36 @@ async def apply(
     return _report(folded)
 
 
-def restore(row: asyncpg.Record) -> Referral:
-    """The frozen value of a referral's row."""
-    return Referral(
-        id=row["referral"],
-        version=row["version"],
-        state=State(row["state"]),
-        sender=row["sender"],
-        recipient=row["recipient"],
-        need=row["need"],
-        person=row["person"],
-        service=Service(row["service"]),
-        urgency=Urgency(row["urgency"]),
-        opened_at=row["opened_at"],
-        changed_at=row["changed_at"],
-    )
+async def _lock(
+    connection: asyncpg.Connection, declared: Sequence[Entry], opening: Iterable[UUID]
+) -> Sequence[asyncpg.Record]:
+    """The rows of all chains that the batch names, locked; those that are new are still empty."""
+    named = {entry.content.envelope.referral for entry in declared if entry.content.envelope}.union(opening)
+    if not named:
+        return ()
+    roots = await connection.fetch(_SQL["lock"], list(named))
+    # Only what was sent on has others behind it.
+    parted = [row["referral"] for row in roots if row["state"] in (State.REDIRECTED, State.VOIDED)]
+    return [*roots, *await connection.fetch(_SQL["lock_chains"], parted)] if parted else roots
+
+
+async def _formers(connection: asyncpg.Connection, declared: Sequence[Entry]) -> dict[Person, list[Former]]:
+    """What the senders of the batch's requests have already asked for the same persons."""
+    asked = {
+        (entry.owner, entry.content.details.person)
+        for entry in declared
+        if isinstance(entry.content, Declaration) and isinstance(entry.content.details, Requested)
+    }
+    found: dict[Person, list[Former]] = {}
+    if asked:
+        senders, persons = map(list, zip(*asked, strict=True))
+        await connection.execute(_SQL["lock_senders"], senders)
+        for row in await connection.fetch(_SQL["formers"], senders, persons):
+            former = Former(
+                row["referral"], row["recipient"], Service(row["service"]), State(row["state"]), row["opened_at"]
+            )
+            found.setdefault((row["sender"], row["person"]), []).append(former)
+    return found
 
 
 async def _claims(connection: asyncpg.Connection, declared: Sequence[Entry]) -> dict[tuple[str, UUID], Claim]:
@@ -87,19 +108,16 @@ async def _claims(connection: asyncpg.Connection, declared: Sequence[Entry]) -> 
         return {}
     ids = [entry.content.envelope.id for entry in declared]  # type: ignore[union-attr]
     owners = list({entry.owner for entry in declared})
-    rows = await connection.fetch(_SQL["claims"], ids, owners)
-    return {(r["owner"], r["event_id"]): Claim(r["fact_id"], r["digest"], r["outcome"]) for r in rows}
+    found = await connection.fetch(_SQL["claims"], ids, owners)
+    return {(r["owner"], r["event_id"]): Claim(r["fact_id"], r["digest"], r["outcome"]) for r in found}
 
 
-async def _save(connection: asyncpg.Connection, folded: Folded) -> None:
-    if not folded.referrals:
-        return
-    rows = [
-        (r.id, r.version, r.state, r.sender, r.recipient, r.need, r.person, r.service, r.urgency, r.opened_at,
-         r.changed_at)
-        for r in folded.referrals.values()
-    ]  # fmt: skip
-    await connection.execute(_SQL["save"], *map(list, zip(*rows, strict=True)))
+async def _save(connection: asyncpg.Connection, folded: Folded, stored: Mapping[UUID, Referral]) -> None:
+    opened = [(*rows.changing(r), *rows.lasting(r)) for r in folded.referrals.values() if r.id not in stored]
+    changed = [rows.changing(r) for r in folded.referrals.values() if r.id in stored]
+    for statement, made in (("open", opened), ("change", changed)):
+        if made:
+            await connection.execute(_SQL[statement], *map(list, zip(*made, strict=True)))
 
 
 async def _append(connection: asyncpg.Connection, folded: Folded) -> None:
@@ -119,8 +137,8 @@ async def _append(connection: asyncpg.Connection, folded: Folded) -> None:
 def _row(decided: Decided) -> tuple[object, ...]:
     fact, cause, head = decided.fact, decided.fact.data.cause, decided.entry.content.envelope
     return (
-        fact.id, fact.data.kind, fact.outcome, 0, fact.referral, getattr(fact.data, "version", None), fact.need,
-        cause.owner, cause.event, decided.entry.digest, list(decided.parties), fact.time, cause.cluster,
+        fact.id, fact.data.kind, fact.outcome, decided.ordinal, fact.referral, getattr(fact.data, "version", None),
+        fact.need, cause.owner, cause.event, decided.entry.digest, list(decided.parties), fact.time, cause.cluster,
         cause.topic_id, cause.partition, cause.offset, decided.value, head and head.traceparent,
     )  # fmt: skip
 
@@ -128,9 +146,10 @@ def _row(decided: Decided) -> tuple[object, ...]:
 def _report(folded: Folded) -> Mapping[tuple[str, str], int]:
     for error in folded.errors:
         log.critical("internal error in the rules, record quarantined", extra={"reason": logs.describe(error)})
-    outcomes = Counter((decided.fact.outcome, _reason(decided)) for decided in folded.facts)
+    answers = [decided for decided in folded.facts if decided.ordinal == 0]
+    outcomes = Counter((decided.fact.outcome, _reason(decided)) for decided in answers)
     told = {reason or outcome: count for (outcome, reason), count in outcomes.items()}
-    log.info("batch", extra={"records": len(folded.facts), "outcomes": told})
+    log.info("batch", extra={"records": len(answers), "outcomes": told})
     return outcomes
 
 

@@ -14,14 +14,16 @@ from typing import Any
 from uuid import UUID
 
 from contracts import moments
-from contracts.facts import Applied, FactData, RefusedFact
+from contracts.applied import Applied
+from contracts.facts import FactData, RefusedFact
 from contracts.labels import label
+from contracts.legal import Kept
 from contracts.model import Model
 from contracts.values import State
 
 CATALOGUE = Path(__file__).parent / "locales" / "es_CO.toml"
 
-ABOUT_THE_PERSON = frozenset({"person", "territories", "flags", "document_types"})
+ABOUT_THE_PERSON = frozenset({"person", "territories", "flags", "document_types", "representative", "assent"})
 """Fields of a declaration that no page shows."""
 
 
@@ -41,6 +43,7 @@ class Entry:
     state: State | None
     said: tuple[tuple[str, str], ...]
     reason: str | None
+    late: bool
     event: UUID | None
 
 
@@ -59,6 +62,7 @@ def entry(fact: UUID, data: FactData) -> Entry:
         state=applied.state if applied else None,
         said=((_texts()["declared"], label(refused.verb)),) if refused else said,
         reason=label(refused.reason) if refused else None,
+        late=applied is not None and applied.late,
         event=data.cause.event,
     )
 
@@ -77,6 +81,10 @@ def _said(details: Model) -> Iterator[tuple[str, str]]:
 def _written(value: Any) -> str:
     if isinstance(value, StrEnum):
         return label(value)
+    if isinstance(value, bool):
+        return str(_texts()["yes" if value else "no"])
+    if isinstance(value, Kept):
+        return f"{label(value.data_class)}: {label(value.because).lower()}"
     if isinstance(value, datetime):
         return moments.moment(value)
     if isinstance(value, date):

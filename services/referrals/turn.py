@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from contracts.values import State, Verb
-from services.referrals.lifecycle import TRANSITIONS, Party
+from services.referrals.lifecycle import Party, Transition, decide
+from services.referrals.referral import Referral
 
 TURN: Mapping[State, Party | None] = MappingProxyType(
     {
@@ -30,11 +31,26 @@ OPEN: tuple[State, ...] = tuple(state for state, party in TURN.items() if party 
 """The states in which somebody still has to act."""
 
 
-def possible(state: State) -> Mapping[Party, tuple[Verb, ...]]:
-    """What each party may declare in a state, in the order of the contract; parties without anything are left out."""
-    found: dict[Party, list[Verb]] = {}
-    for verb in Verb:
-        transition = TRANSITIONS.get((state, verb))
-        if transition is not None:
-            found.setdefault(transition.by, []).append(verb)
-    return {party: tuple(verbs) for party, verbs in found.items()}
+def turn(referral: Referral) -> Party | None:
+    """Who has to act now: while it is disputed who is competent, oversight; a child without content waits for it."""
+    if referral.conflict is not None:
+        return Party.OVERSIGHT
+    return Party.SENDER if referral.awaits_content and referral.state is State.REQUESTED else TURN[referral.state]
+
+
+def possible(referral: Referral) -> Mapping[Party, tuple[Verb, ...]]:
+    """What sender and recipient may declare now, in the order of the contract; who may nothing is left out.
+
+    What a declaration carries may still have it refused.
+    """
+    found = {
+        party: tuple(verb for verb in Verb if isinstance(decide(referral, verb, parts), Transition))
+        for party, parts in _PARTS.items()
+    }
+    return {party: verbs for party, verbs in found.items() if verbs}
+
+
+_PARTS = {
+    Party.SENDER: frozenset({Party.SENDER}),
+    Party.RECIPIENT: frozenset({Party.RECIPIENT, Party.HOLDER}),
+}

@@ -181,7 +181,9 @@ def test_every_combination_of_a_legal_basis(basis: str) -> None:
     parts: dict[str, list[Any]] = {
         "norm": ["Ley-1098-2006", None, MISSING],
         "text_version": ["v1", None, MISSING],
+        "channel": ["written", None, MISSING],
         "given_on": ["2026-11-24", None, MISSING],
+        "languages": [["es"], [], MISSING],
         "data_classes": [["identity"], [], MISSING],
     }
     taken = 0
@@ -191,7 +193,7 @@ def test_every_combination_of_a_legal_basis(basis: str) -> None:
         value["details"]["legal_basis"] = {"basis": basis, **given_parts}
         assert compare("referral.requested", value) == set()
         taken += refusal("referral.requested", value) is None
-    assert taken == {"authorisation": 3, "public-function": 27, "court-order": 27, "vital-urgency": 81}.get(basis, 0)
+    assert taken == {"authorisation": 3, "public-function": 243, "court-order": 243, "vital-urgency": 729}.get(basis, 0)
 
 
 @settings(max_examples=1500, deadline=None)

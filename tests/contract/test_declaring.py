@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from contracts import codec
 from contracts.declarations import BODIES, Received
-from contracts.examples import FOLDER, NEED, RECIPIENT, REFERRAL, SENDER, declaration
+from contracts.examples import FOLDER, declaration
 from contracts.keys import Overlay
 from contracts.sdk.connection import Connection
 from contracts.sdk.declare import VERBS, Official, System, declare
@@ -22,6 +22,7 @@ from contracts.sdk.file import MAX_FILE_BYTES, read_event, read_file
 from contracts.sdk.publisher import encode
 from contracts.sdk.uuid7 import made_at, uuid7
 from contracts.sealing import open_sealed
+from contracts.story import NEED, RECIPIENT, REFERRAL, SENDER
 from contracts.values import AuthType, Verb
 from tests.support.example_keys import RECIPIENT as RECIPIENT_KEY
 from tests.support.example_keys import VAULT

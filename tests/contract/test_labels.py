@@ -1,15 +1,16 @@
 """Every code that people see has a Spanish text, and no text is left over."""
 
 from enum import StrEnum
+from typing import get_args
 
 import pytest
 
-from contracts import directory, fhir, labels, receipts, values
+from contracts import competence, directory, fhir, labels, legal, reasons, receipts, values
 from contracts.values import State
 
 SHOWN: dict[str, type[StrEnum]] = {
     name: value
-    for module in (values, directory, receipts)
+    for module in (values, reasons, legal, competence, directory, receipts)
     for name, value in vars(module).items()
     if isinstance(value, type) and issubclass(value, StrEnum) and value not in (StrEnum, directory.Channel)
 }
@@ -43,3 +44,25 @@ def test_the_states_read_as_agreed() -> None:
 def test_every_state_is_a_task_status_of_fhir() -> None:
     assert fhir.TASK_STATUS.keys() == set(State)
     assert set(fhir.TASK_STATUS.values()) <= FHIR_TASK_STATUS
+
+
+def test_every_reason_says_who_decides_and_what_follows() -> None:
+    coded = {e.__name__: e for e in get_args(reasons.Code)}
+    assert reasons.catalogue().keys() == coded.keys()
+    for name, enumeration in coded.items():
+        assert reasons.catalogue()[name].keys() == {member.value for member in enumeration}
+        for code in enumeration:
+            assert all(reasons.described(code))
+
+
+def test_a_reason_that_is_marked_with_something_unknown_is_an_error() -> None:
+    entry = {"decided_by": "person", "consequence": "close"}
+    assert reasons._entry(entry).decided_by is reasons.DecidedBy.PERSON
+    for wrong in ({**entry, "refuses": True}, {"decided_by": "person"}, {**entry, "decided_by": "nobody"}):
+        with pytest.raises(ValueError, match=r".+"):
+            reasons._entry(wrong)
+
+
+def test_a_redirections_reasons_are_refusals_that_dispute_competence() -> None:
+    disputing = {code.value for code in reasons.RefusalReason if reasons.reason(code).disputes_competence}
+    assert disputing == {code.value for code in reasons.RedirectionReason}

@@ -11,15 +11,17 @@ from jsonschema import Draft202012Validator, FormatChecker
 from pydantic import BaseModel
 
 from contracts import codec, facts, generate, keys, topics
+from contracts.applied import APPLIED
 from contracts.codec import Declaration, Record
 from contracts.declarations import BODIES
 from contracts.envelope import schema_urn
-from contracts.examples import CONTENT, FOLDER, RECIPIENT, REFERRAL, example_facts, example_receipts, sealed_part
-from contracts.facts import APPLIED, Fact
+from contracts.examples import CONTENT, FOLDER, example_facts, example_receipts, sealed_part
+from contracts.facts import Fact
 from contracts.receipts import Receipt, ReceiptStatus
 from contracts.schemas import fact_models
 from contracts.sdk.file import read_file
 from contracts.sealing import Sealed, open_sealed
+from contracts.story import RECIPIENT, REFERRAL
 from contracts.values import Verb
 from tests.support import example_keys
 

@@ -11,7 +11,7 @@ import pytest
 
 from contracts import topics
 from contracts.declarations import Received
-from contracts.examples import RECIPIENT, SENDER, declaration
+from contracts.examples import declaration
 from contracts.facts import Fact
 from contracts.keys import Overlay
 from contracts.sdk import (
@@ -28,6 +28,7 @@ from contracts.sdk import (
     declare,
 )
 from contracts.sdk.uuid7 import uuid7
+from contracts.story import RECIPIENT, SENDER
 from contracts.values import Verb
 from deploy.embedded.ports import Ports
 from deploy.embedded.stack import Stack

@@ -11,8 +11,9 @@ from joserfc.jwk import OKPKey
 
 from contracts import codec
 from contracts.codec import Declaration
-from contracts.examples import REFERRAL, declaration, sealed_part
+from contracts.examples import declaration, sealed_part
 from contracts.sealing import MAX_CONTENT_BYTES, CannotOpen, NotForUs, Sealed, open_sealed, seal
+from contracts.story import REFERRAL
 from contracts.values import Verb
 from tests.support.example_keys import RECIPIENT, VAULT
 

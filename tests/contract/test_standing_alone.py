@@ -36,6 +36,7 @@ SERVER_SIDE = {
 }
 SDK_EXTRA = {"aiokafka", "joserfc", "cryptography"}
 BASE = [
+    "applied",
     "asyncapi",
     "codec",
     "directory",
@@ -45,6 +46,7 @@ BASE = [
     "generate",
     "labels",
     "moments",
+    "reasons",
     "receipts",
     "schemas",
     "topics",

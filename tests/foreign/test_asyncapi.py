@@ -14,8 +14,9 @@ from contracts import asyncapi, topics, yaml_text
 from contracts.asyncapi import document
 from contracts.declarations import BODIES
 from contracts.directory import load
-from contracts.examples import SENDER, examples
+from contracts.examples import examples
 from contracts.generate import ASYNCAPI
+from contracts.story import SENDER
 
 OFFICIAL = json.loads(gzip.decompress((Path(__file__).parent / "asyncapi-3.0.0.json.gz").read_bytes()))
 DOCUMENT = document()

@@ -9,19 +9,10 @@ from uuid import UUID
 import pytest
 
 from contracts import topics
+from contracts.applied import Actor, Applied, Cause, ReceivedFact, RequestedFact
 from contracts.codec import Record
 from contracts.declarations import Received
-from contracts.facts import (
-    SEALED_TYPE,
-    Actor,
-    Applied,
-    Cause,
-    Fact,
-    QuarantinedFact,
-    ReceivedFact,
-    RequestedFact,
-    headers,
-)
+from contracts.facts import SEALED_TYPE, Fact, QuarantinedFact, headers
 from contracts.values import AuthType, Problem, State
 from deploy.ledger import checks, kafka
 from deploy.ledger.checks import Place, StoredAlert, StoredFact
@@ -103,7 +94,7 @@ def stored(fact: Fact, place: Place, parties: frozenset[str], sealed_for: str | 
     version = fact.data.version if isinstance(fact.data, Applied) else None
     digest = f"{place[0]}{place[2]}".encode()
     owner = fact.data.cause.owner
-    return StoredFact(fact.id, fact.outcome, owner, place, digest, fact.referral, version, parties, sealed_for)
+    return StoredFact(fact.id, fact.outcome, 0, owner, place, digest, fact.referral, version, parties, sealed_for)
 
 
 BOTH = frozenset({SENDER, RECIPIENT})
@@ -198,6 +189,8 @@ def test_a_batch_that_a_crash_repeated_fits() -> None:
         (Ledger(stored=STORED[:2]), "one_outcome_each", "has 0 outcomes"),
         (Ledger(stored=(*STORED, STORED[2])), "one_outcome_each", "has 2 outcomes"),
         (Ledger(stored=with_stored(2, digest=b"other")), "one_outcome_each", "decided on other bytes"),
+        (Ledger(stored=(*STORED, replace(STORED[1], ordinal=2))), "one_outcome_each", r"the ordinals \[0, 2\]"),
+        (Ledger(stored=with_stored(1, ordinal=1)), "one_outcome_each", "has 0 outcomes"),
         (Ledger(seen=without(IN_SENDER, 1)), "one_outcome_each", "there is no such record"),
         (Ledger(stored=with_stored(1, version=3)), "versions", r"versions \[1, 3\]"),
         (Ledger(version=1), "versions", "state at version 1, facts at 2"),

@@ -10,15 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contracts import declarations
+from contracts import legal
+from contracts.applied import APPLIED
 from contracts.directory import Institution
-from contracts.facts import APPLIED, Fact
+from contracts.facts import Fact
 from contracts.labels import label
 from contracts.values import Basis, Flag, Problem, Refusal, Service, Urgency, Verb
 from services.notifications import render
 from services.notifications.routing import Alert, plan
 from tests.notifications import making as make
-from tests.support.builders import MEMBERS, NOW
+from tests.support.builders import MEMBERS, NOW, OTHER
 
 SENDER_ADDRESS, TO = "ruta@mesa.example", "avisos@icbf.mesa.example"
 
@@ -66,7 +67,9 @@ def test_no_detail_of_a_referral_is_in_any_notice() -> None:
     """Canaries in every field of every detail: only the urgency passes."""
     canary = "canary-7c1f"
     texts: dict[Verb, str] = {
-        verb: whole(first(make.applied(verb))) for verb in APPLIED if verb not in (Verb.REQUESTED, Verb.ACCEPTED)
+        verb: whole(first(make.applied(verb, owner=OTHER, told=(make.SENDER,))))
+        for verb in APPLIED
+        if verb not in (Verb.REQUESTED, Verb.ACCEPTED)
     }
     person = uuid4()
     asked = make.applied(
@@ -75,7 +78,7 @@ def test_no_detail_of_a_referral_is_in_any_notice() -> None:
         service=Service.HEALTH_HIV,
         urgency=Urgency.U0,
         flags=(Flag.PREGNANT, Flag.VICTIM),
-        legal_basis=declarations.LegalBasis(basis=Basis.COURT_ORDER, norm=canary),
+        legal_basis=legal.LegalBasis(basis=Basis.COURT_ORDER, norm=canary),
     )
     texts[Verb.REQUESTED] = whole(first(asked))
     accepted = make.applied(Verb.ACCEPTED)
@@ -88,7 +91,7 @@ def test_no_detail_of_a_referral_is_in_any_notice() -> None:
     for code in (Service.HEALTH_HIV, Flag.PREGNANT, Flag.VICTIM):
         assert code.value not in everything
         assert label(code).lower() not in everything.lower()
-    for verb in (Verb.REJECTED, Verb.RETURNED, Verb.WITHDRAWN):
+    for verb in (Verb.REJECTED, Verb.RETURNED, Verb.REDIRECTED, Verb.WITHDRAWN, Verb.REOPENED, Verb.VOIDED):
         details = make.applied(verb).data.details  # type: ignore[union-attr]
         assert details.reason.value not in texts[verb]  # type: ignore[union-attr]
         assert label(details.reason).lower() not in texts[verb].lower()  # type: ignore[union-attr]

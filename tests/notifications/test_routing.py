@@ -7,40 +7,49 @@ from uuid import uuid4
 import pytest
 
 from contracts import topics
-from contracts.facts import APPLIED, Fact, FactData
+from contracts.applied import APPLIED
+from contracts.facts import Fact, FactData
 from contracts.receipts import AlertChannel
 from contracts.values import Urgency, Verb
 from services.notifications import routing
 from services.notifications.routing import plan
 from tests.notifications import making as make
-from tests.support.builders import MEMBERS
+from tests.support.builders import MEMBERS, OTHER, OVERSIGHT
 
 BOTH = (AlertChannel.INBOX, AlertChannel.EMAIL)
 INBOX = (AlertChannel.INBOX,)
 
-EXPECTED = [
-    (make.applied(Verb.REQUESTED), make.RECIPIENT, BOTH),
-    (make.applied(Verb.WITHDRAWN), make.RECIPIENT, BOTH),
-    (make.applied(Verb.CLOSED), make.RECIPIENT, BOTH),
-    (make.applied(Verb.RECEIVED), make.SENDER, BOTH),
-    (make.applied(Verb.ACCEPTED), make.SENDER, BOTH),
-    (make.applied(Verb.STARTED), make.SENDER, BOTH),
-    (make.applied(Verb.COMPLETED), make.SENDER, BOTH),
-    (make.applied(Verb.REJECTED), make.SENDER, BOTH),
-    (make.applied(Verb.RETURNED), make.SENDER, BOTH),
-    (make.refused(), make.SENDER, INBOX),
-    (make.conflict(), make.SENDER, INBOX),
-    (make.quarantined(), make.SENDER, INBOX),
-    (make.duplicate(), None, ()),
-]
+_SENDER, _RECIPIENT = (make.SENDER,), (make.RECIPIENT,)
+
+EXPECTED: list[tuple[Fact, tuple[str, ...], tuple[AlertChannel, ...]]] = [
+    *((make.applied(verb), _RECIPIENT, BOTH) for verb in (
+        Verb.REQUESTED, Verb.INFORMATION_PROVIDED, Verb.WITHDRAWN, Verb.CLOSED, Verb.REOPENED, Verb.VOIDED,
+    )),
+    *((make.applied(verb), _SENDER, BOTH) for verb in (
+        Verb.RECEIVED, Verb.ACCEPTED, Verb.ACCEPTANCE_REVERTED, Verb.INFORMATION_REQUESTED, Verb.REJECTED,
+        Verb.RETURNED, Verb.REDIRECTED, Verb.STARTED, Verb.WAITLISTED, Verb.RESUMED, Verb.COMPLETED, Verb.NOT_ACHIEVED,
+        Verb.STOP_CONFIRMED,
+    )),
+    (make.applied(Verb.CONSENT_REVOKED), (), ()),
+    (make.applied(Verb.CONSENT_REVOKED, owner=make.RECIPIENT), _SENDER, BOTH),
+    (make.applied(Verb.ESCALATED, told=(OVERSIGHT, OTHER)), (make.SENDER, make.RECIPIENT, OTHER), BOTH),
+    (make.applied(Verb.REOPENED, owner=OVERSIGHT), (make.SENDER, make.RECIPIENT), BOTH),
+    (make.applied(Verb.POSITION_STATED, told=(OVERSIGHT, OTHER)), (OVERSIGHT, OTHER), BOTH),
+    (make.applied(Verb.CONFLICT_RESOLVED, told=(OTHER,)), (make.SENDER, make.RECIPIENT, OTHER), BOTH),
+    (make.conflict_opened((OVERSIGHT, make.RECIPIENT, OTHER)), (make.SENDER, OVERSIGHT, OTHER), BOTH),
+    (make.stop_duty_opened(), _RECIPIENT, BOTH),
+    (make.refused(), _SENDER, INBOX),
+    (make.conflict(), _SENDER, INBOX),
+    (make.quarantined(), _SENDER, INBOX),
+    (make.duplicate(), (), ()),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("fact", "who", "channels"), EXPECTED, ids=lambda value: getattr(value, "data", value) and "")
-def test_who_is_told(fact: Fact, who: str | None, channels: tuple[AlertChannel, ...]) -> None:
-    planned = plan(fact, MEMBERS)
-    assert tuple(alert.channel for alert in planned) == channels
-    assert {alert.recipient for alert in planned} == ({who} if who else set())
-    assert {alert.fact_id for alert in planned} == ({fact.id} if who else set())
+def test_who_is_told(fact: Fact, who: tuple[str, ...], channels: tuple[AlertChannel, ...]) -> None:
+    planned = [(alert.recipient, alert.channel) for alert in plan(fact, MEMBERS)]
+    assert planned == [(code, channel) for code in who for channel in channels]
+    assert {alert.fact_id for alert in plan(fact, MEMBERS)} == ({fact.id} if who else set())
 
 
 def test_every_kind_of_fact_is_in_the_table() -> None:
@@ -49,9 +58,10 @@ def test_every_kind_of_fact_is_in_the_table() -> None:
 
 
 @pytest.mark.parametrize("verb", list(APPLIED))
-def test_nobody_is_told_of_what_it_did_itself(verb: Verb) -> None:
-    told = make.RECIPIENT if verb in make.BY_SENDER else make.SENDER
-    assert plan(make.applied(verb, owner=told), MEMBERS) == ()
+@pytest.mark.parametrize("owner", [make.SENDER, make.RECIPIENT, OVERSIGHT])
+def test_nobody_is_told_of_what_it_did_itself(verb: Verb, owner: str) -> None:
+    fact = make.applied(verb, owner=owner, told=(make.SENDER, make.RECIPIENT, OVERSIGHT))
+    assert owner not in {alert.recipient for alert in plan(fact, MEMBERS)}
 
 
 @pytest.mark.parametrize("fact", [make.quarantined(topics.DESK), make.refused(topics.DESK)], ids=["unread", "refused"])

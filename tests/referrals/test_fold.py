@@ -7,21 +7,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contracts import facts
+from contracts import applied, facts
 from contracts.codec import Declaration, Record
 from contracts.envelope import Flaw
 from contracts.values import Problem, Refusal, State, Verb
-from services.referrals import fold as folding
-from services.referrals import lifecycle
-from services.referrals.fold import Folded, fold, read
-from services.referrals.lifecycle import Referral
+from services.referrals import lifecycle, policy
+from services.referrals.entries import read, unstorable
+from services.referrals.fold import Folded, fold
+from services.referrals.lifecycle import Party
+from services.referrals.referral import Referral, evolve
 from tests.support import builders as make
 
 PATH = (Verb.REQUESTED, Verb.RECEIVED, Verb.ACCEPTED, Verb.STARTED, Verb.COMPLETED, Verb.CLOSED)
 
 
 def by(verb: Verb) -> str:
-    return make.SENDER if lifecycle.DECLARED_BY[verb] is lifecycle.Party.SENDER else make.RECIPIENT
+    return make.SENDER if lifecycle.DECLARED_BY[verb][0] is Party.SENDER else make.RECIPIENT
 
 
 def path(referral: UUID, need: UUID, verbs: tuple[Verb, ...] = PATH) -> list[Record]:
@@ -54,10 +55,10 @@ def test_the_state_is_the_fold_of_the_published_facts() -> None:
     for one in folded.facts:
         published = facts.decode(tuple(one.fact.headers()), one.value)
         assert isinstance(published, facts.Fact)
-        assert isinstance(published.data, facts.Applied)
+        assert isinstance(published.data, applied.Applied)
         assert published.referral is not None
         assert published.need is not None
-        state = lifecycle.evolve(state, published.referral, published.need, published.data)
+        state = evolve(state, published.referral, published.need, published.data)
     assert state == folded.referrals[referral]
 
 
@@ -124,14 +125,14 @@ def test_a_stranger_learns_neither_that_a_referral_exists_nor_where_it_stands() 
 
 def test_a_failure_of_our_own_rules_quarantines_its_record_only(monkeypatch: pytest.MonkeyPatch) -> None:
     bad = uuid4()
-    original = lifecycle.decide
+    original = policy.check
 
-    def failing(referral: Referral | None, declaration: Declaration) -> object:
-        if declaration.envelope.referral == bad:
+    def failing(said: Declaration, *rest: object) -> object:
+        if said.envelope.referral == bad:
             raise ZeroDivisionError
-        return original(referral, declaration)
+        return original(said, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(lifecycle, "decide", failing)
+    monkeypatch.setattr(policy, "check", failing)
     folded = take(
         [
             *path(bad, uuid4(), (Verb.REQUESTED,)),
@@ -145,7 +146,7 @@ def test_a_failure_of_our_own_rules_quarantines_its_record_only(monkeypatch: pyt
 
 def test_what_the_database_refuses_is_quarantined_without_its_content() -> None:
     made = make.declaration(Verb.REQUESTED, uuid4(), uuid4(), by=make.SENDER)
-    entry = folding.unstorable(read(make.located(make.record(made)), make.MEMBERS))
+    entry = unstorable(read(make.located(make.record(made)), make.MEMBERS))
     assert entry.content == Flaw(Problem.STORAGE_REFUSED, envelope=made.envelope)
     (decided,) = fold([entry], {}, {}, make.MEMBERS).facts
     assert (decided.fact.outcome, decided.fact.data.cause.event) == ("quarantined", made.envelope.id)

@@ -14,7 +14,7 @@ from contracts.codec import Located, Record
 from contracts.values import Verb
 from deploy.embedded.stack import Stack
 from services.referrals import store
-from services.referrals.fold import Decided
+from services.referrals.answers import Decided
 from services.referrals.refold import refold
 from services.runtime.intake import Gap, Intake
 from services.runtime.kafka import Admin, Cluster

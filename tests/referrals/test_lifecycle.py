@@ -1,97 +1,230 @@
-"""The life cycle, looped over every state, verb and party."""
+"""The life cycle, looped over every state, verb and part."""
 
 import re
 from dataclasses import replace
-from itertools import product
+from itertools import combinations, product
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
 import services.referrals
-from contracts.codec import Declaration
-from contracts.facts import APPLIED
-from contracts.values import AuthType, Refusal, Service, State, Urgency, Verb
-from services.referrals import policy
-from services.referrals.lifecycle import DECLARED_BY, SUPPORTED, TRANSITIONS, Party, Referral, Transition, decide
+from contracts.applied import APPLIED
+from contracts.competence import ConflictOpened, ConflictTrigger
+from contracts.declarations import BODIES
+from contracts.reasons import RefusalReason
+from contracts.values import Refusal, State, Urgency, Verb
+from services.referrals.lifecycle import (
+    DECLARED_BY,
+    DURING_CONFLICT,
+    NOT_THE,
+    TRANSITIONS,
+    Condition,
+    Lead,
+    Party,
+    Transition,
+    decide,
+)
+from services.referrals.referral import ACTIVE, ENDED, Conflict, Referral, StopDuty
+from tests.referrals.stage import Stage
 from tests.support import builders as make
 
-REFERRAL = Referral(
-    id=uuid4(), version=3, state=State.REQUESTED, sender=make.SENDER, recipient=make.RECIPIENT, need=uuid4(),
-    person=uuid4(), service=Service.CHILD_LABOUR, urgency=Urgency.U1, opened_at=make.NOW, changed_at=make.NOW,
-)  # fmt: skip
+_STAGE = Stage()
+REFERRAL = _STAGE.referrals[_STAGE.request(urgency=Urgency.U2)]
+CONFLICT = Conflict(
+    opened=ConflictOpened(
+        trigger=ConflictTrigger.LOOP,
+        declared=Verb.REDIRECTED,
+        reason=RefusalReason.NOT_COMPETENT,
+        parties=(make.RECIPIENT, make.OTHER),
+        responsible=make.RECIPIENT,
+    ),
+    opened_at=make.NOW,
+)
+HOLDS = (State.AWAITING_INFORMATION, State.WAITLISTED)
 
 
-def declared(verb: Verb, by: str, referral: Referral = REFERRAL) -> Declaration:
-    if verb not in SUPPORTED:
-        made = make.declaration(Verb.RECEIVED, referral.id, referral.need, by=by)
-        return replace(made, envelope=replace(made.envelope, verb=verb), details=None)
-    return make.declaration(verb, referral.id, referral.need, by=by)
+def standing(state: State, condition: Condition | None = None) -> Referral:
+    """A referral in a state in which a condition is met."""
+    held = State.RECEIVED if state is State.AWAITING_INFORMATION else State.ACCEPTED
+    made = replace(REFERRAL, state=state, held_from=held if state in HOLDS else None)
+    match condition:
+        case Condition.CONTENT_AWAITED:
+            return replace(made, awaits_content=True)
+        case Condition.STOP_DUTY:
+            return replace(made, stop_duty=StopDuty.OPEN)
+        case Condition.CONFLICT:
+            return replace(made, conflict=CONFLICT)
+    return made
+
+
+# DESIGN, the table of the life cycle: verb, from, to, who. An asterisk is "unchanged", an arrow back "where it came
+# from". Written out here a second time, so that the code cannot change the design by itself.
+DESIGN = """
+requested              -                                                     requested             sender
+received               requested                                             received              recipient
+accepted               requested received                                    accepted              recipient
+acceptance-reverted    accepted                                              received              recipient
+information-requested  received accepted                                     awaiting_information  recipient
+information-provided   awaiting_information                                  <-                    sender
+information-provided   requested                                             *                     sender
+rejected               requested received awaiting_information               rejected              recipient
+returned               requested received awaiting_information               returned              recipient
+redirected             requested received awaiting_information               redirected            recipient
+started                accepted waitlisted                                   in_progress           recipient
+waitlisted             accepted in_progress                                  waitlisted            recipient
+resumed                waitlisted awaiting_information                       <-                    recipient
+completed              accepted in_progress waitlisted                       completed             recipient
+not-achieved           accepted in_progress waitlisted                       not_achieved          recipient
+withdrawn              ACTIVE                                                withdrawn             sender
+consent-revoked        ACTIVE                                                withdrawn             holder sender
+consent-revoked        INACTIVE                                              *                     holder sender
+stop-confirmed         ALL                                                   *                     recipient
+closed                 completed not_achieved rejected returned              closed                sender clock
+reopened               completed not_achieved closed                         requested             sender oversight
+reopened               rejected returned                                     requested             oversight
+voided                 ACTIVE INACTIVE                                       voided                sender
+escalated              OPEN                                                  *                     oversight clock
+position-stated        requested received awaiting_information               *                     in-conflict
+conflict-resolved      requested received awaiting_information               redirected            oversight
+"""
+
+_NAMED: dict[str, list[State | None]] = {
+    "ACTIVE": [s for s in State if s in ACTIVE],
+    "INACTIVE": [s for s in State if s not in ACTIVE and s is not State.VOIDED],
+    "OPEN": [s for s in State if s not in ENDED],
+    "ALL": list(State),
+    "-": [None],
+}
+
+
+def designed() -> dict[tuple[State | None, Verb], tuple[State | Lead, tuple[Party, ...]]]:
+    found = {}
+    for row in DESIGN.strip().splitlines():
+        verb, froms, to, by = re.split(r"\s{2,}", row)
+        lead = {"*": Lead.UNCHANGED, "<-": Lead.BACK}.get(to) or State(to)
+        for word in froms.split():
+            for state in _NAMED.get(word) or [State(word)]:
+                found[state, Verb(verb)] = (lead, tuple(Party(one) for one in by.split()))
+    return found
+
+
+def test_the_table_is_the_designs() -> None:
+    assert {key: (t.to, t.by) for key, t in TRANSITIONS.items()} == designed()
+
+
+def test_active_and_ended_are_the_designs() -> None:
+    assert [s for s in State if s in ACTIVE] == list(State)[: list(State).index(State.WAITLISTED) + 1]
+    assert {State.CLOSED, State.REDIRECTED, State.WITHDRAWN, State.VOIDED} == ENDED
+    assert not ACTIVE & ENDED
+
+
+PARTS = [frozenset(some) for n in (1, 2) for some in combinations(Party, n)]
 
 
 @pytest.mark.parametrize(("state", "verb"), list(product(State, Verb)))
-def test_every_state_and_verb_has_one_answer_per_party(state: State, verb: Verb) -> None:
-    referral = replace(REFERRAL, state=state)
-    answers = {
-        party: decide(referral, declared(verb, by, referral))
-        for party, by in ((Party.SENDER, make.SENDER), (Party.RECIPIENT, make.RECIPIENT), (None, make.OTHER))
+def test_every_state_verb_and_part_has_one_answer(state: State, verb: Verb) -> None:
+    transition = TRANSITIONS.get((state, verb))
+    condition = transition.when if transition else Condition.CONFLICT if verb is Verb.POSITION_STATED else None
+    referral = standing(state, condition)
+    assert decide(referral, verb, frozenset()) is Refusal.UNKNOWN_REFERRAL
+    for parts in PARTS:
+        answer = decide(referral, verb, parts)
+        if verb is Verb.REQUESTED:
+            assert answer is Refusal.REFERRAL_EXISTS
+        elif parts.isdisjoint(DECLARED_BY[verb]):
+            assert answer is NOT_THE[DECLARED_BY[verb][0]]
+        elif transition is None:
+            assert answer is Refusal.WRONG_STATE
+        elif parts.isdisjoint(transition.by):
+            assert answer is NOT_THE[transition.by[0]]
+        else:
+            assert answer == transition
+
+
+@pytest.mark.parametrize(("key", "transition"), [(k, t) for k, t in TRANSITIONS.items() if t.when])
+def test_a_condition_that_is_not_met_is_told(key: tuple[State, Verb], transition: Transition) -> None:
+    told = {
+        Condition.BEFORE_ACCEPTANCE: Refusal.WRONG_STATE,
+        Condition.CONTENT_AWAITED: Refusal.WRONG_STATE,
+        Condition.STOP_DUTY: Refusal.NO_STOP_DUTY,
+        Condition.CONFLICT: Refusal.NO_CONFLICT,
     }
-    if verb not in SUPPORTED:
-        assert set(answers.values()) == {Refusal.UNSUPPORTED_VERB}
-    elif verb is Verb.REQUESTED:
-        assert answers[Party.SENDER] == answers[Party.RECIPIENT] == Refusal.REFERRAL_EXISTS
-        assert answers[None] is Refusal.UNKNOWN_REFERRAL
-    else:
-        by = DECLARED_BY[verb]
-        other = Party.SENDER if by is Party.RECIPIENT else Party.RECIPIENT
-        wrong_party = Refusal.NOT_THE_SENDER if by is Party.SENDER else Refusal.NOT_THE_RECIPIENT
-        assert answers[None] is Refusal.UNKNOWN_REFERRAL
-        assert answers[other] is wrong_party
-        assert answers[by] == TRANSITIONS.get((state, verb), Refusal.WRONG_STATE)
+    assert transition.when is not None
+    state, verb = key
+    referral = standing(state)
+    if transition.when is Condition.BEFORE_ACCEPTANCE:
+        referral = replace(referral, held_from=State.ACCEPTED)
+    assert decide(referral, verb, frozenset(transition.by)) is told[transition.when]
+    if transition.when is Condition.STOP_DUTY:
+        confirmed = replace(referral, stop_duty=StopDuty.CONFIRMED)
+        assert decide(confirmed, verb, frozenset(transition.by)) is Refusal.NO_STOP_DUTY
+
+
+@pytest.mark.parametrize(("state", "verb"), [key for key in TRANSITIONS if key[0] is not None])
+def test_while_a_conflict_is_open_only_what_settles_or_stops_it_applies(state: State, verb: Verb) -> None:
+    transition = TRANSITIONS[state, verb]
+    if state not in (State.REQUESTED, State.RECEIVED, State.AWAITING_INFORMATION):
+        return
+    referral = replace(standing(state, transition.when), conflict=CONFLICT)
+    answer = decide(referral, verb, frozenset(transition.by))
+    assert answer == (transition if verb in DURING_CONFLICT else Refusal.CONFLICT_OPEN)
+
+
+def test_a_conflict_is_settled_or_stopped_by_exactly_these() -> None:
+    assert {v.value for v in DURING_CONFLICT} == {
+        "position-stated", "conflict-resolved", "withdrawn", "consent-revoked", "stop-confirmed", "voided", "escalated",
+    }  # fmt: skip
 
 
 def test_a_request_opens_and_every_other_verb_needs_a_referral() -> None:
-    for verb in SUPPORTED:
-        answer = decide(None, declared(verb, make.SENDER))
-        opens = Transition(Party.SENDER, State.REQUESTED)
+    for verb in Verb:
+        answer = decide(None, verb, frozenset(Party))
+        opens = Transition((Party.SENDER,), State.REQUESTED)
         assert answer == (opens if verb is Verb.REQUESTED else Refusal.UNKNOWN_REFERRAL)
 
 
-def test_another_need_is_refused_before_anything_else_is_told() -> None:
-    made = make.declaration(Verb.RECEIVED, REFERRAL.id, uuid4(), by=make.RECIPIENT)
-    assert decide(REFERRAL, made) is Refusal.NEED_MISMATCH
+def test_every_verb_is_in_the_table_and_has_a_model_and_a_fact() -> None:
+    assert {verb for _, verb in TRANSITIONS} == set(Verb) == set(APPLIED) == set(BODIES) == set(DECLARED_BY)
 
 
-def test_every_supported_verb_has_a_fact_of_its_own() -> None:
-    assert set(APPLIED) == SUPPORTED
+def test_no_state_expires_and_every_open_one_can_be_left() -> None:
+    for state in State:
+        leaves = {t.to for (from_state, _), t in TRANSITIONS.items() if from_state is state} - {state, Lead.UNCHANGED}
+        assert leaves - {State.VOIDED} or state in ENDED
+    assert not any("expir" in state.value for state in State)
+
+
+def test_work_ends_only_where_the_design_says() -> None:
+    """An end is left by reopening what was closed, and by nothing else."""
+    left = {(s, v) for (s, v), t in TRANSITIONS.items() if s in ENDED and t.to not in (Lead.UNCHANGED, State.VOIDED)}
+    assert left == {(State.CLOSED, Verb.REOPENED)}
+
+
+@pytest.mark.parametrize("state", [State.WAITLISTED, State.AWAITING_INFORMATION])
+def test_back_is_where_it_came_from(state: State) -> None:
+    transition = TRANSITIONS[state, Verb.RESUMED]
+    for before in (State.RECEIVED, State.ACCEPTED, State.IN_PROGRESS):
+        assert transition.destination(replace(REFERRAL, state=state, held_from=before)) is before
+    with pytest.raises(ValueError, match="go back"):
+        transition.destination(replace(REFERRAL, state=state, held_from=None))
 
 
 def test_the_database_knows_exactly_the_states_of_the_contract() -> None:
     schema = (Path(services.referrals.__file__).parent / "migrations" / "0001_referrals.sql").read_text()
-    listed = re.search(r"state in \(([^)]*)\)", schema)
+    listed = re.search(r"state text check \(state in \(([^)]*)\)".replace(" ", r"\s+"), schema)
     assert listed is not None
     assert re.findall(r"'(\w+)'", listed.group(1)) == [state.value for state in State]
+    held = re.search(r"held_from in \(([^)]*)\)", schema)
+    assert held is not None
+    came_from = {s for (s, _), t in TRANSITIONS.items() if t.to in HOLDS}
+    assert {State(word) for word in re.findall(r"'(\w+)'", held.group(1))} == came_from
+    disputed = re.search(r"conflict is null or state in \(([^)]*)\)", schema)
+    assert disputed is not None
+    disputable = {s for s, v in TRANSITIONS if v is Verb.CONFLICT_RESOLVED}
+    assert {State(word) for word in re.findall(r"'(\w+)'", disputed.group(1))} == disputable
 
 
-def test_a_receipt_is_a_persons_act() -> None:
-    by_system = make.declaration(
-        Verb.RECEIVED, REFERRAL.id, REFERRAL.need, by=make.RECIPIENT, auth_type=AuthType.SYSTEM
-    )
-    assert policy.check(by_system, make.MEMBERS) is Refusal.PERSON_REQUIRED
-    by_person = make.declaration(Verb.RECEIVED, REFERRAL.id, REFERRAL.need, by=make.RECIPIENT)
-    assert policy.check(by_person, make.MEMBERS) is None
-
-
-@pytest.mark.parametrize(
-    ("changes", "refusal"),
-    [
-        ({}, None),
-        ({"recipient": "no-such-body"}, Refusal.UNKNOWN_RECIPIENT),
-        ({"recipient": make.SENDER}, Refusal.RECIPIENT_IS_SENDER),
-        ({"recipient": make.NGO}, Refusal.AUTHORISATION_REQUIRED),
-        ({"recipient": make.NGO, "legal_basis": make.AUTHORISED}, None),
-    ],
-)
-def test_who_may_be_asked_and_on_which_basis(changes: dict[str, object], refusal: Refusal | None) -> None:
-    asked = make.declaration(Verb.REQUESTED, uuid4(), uuid4(), by=make.SENDER, details=make.requested(**changes))
-    assert policy.check(asked, make.MEMBERS) is refusal
+def test_unknown_ids_are_unknown_to_everybody() -> None:
+    stage = Stage()
+    assert stage.refuses(Verb.RECEIVED, uuid4(), make.RECIPIENT) == "unknown-referral"

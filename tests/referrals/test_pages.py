@@ -6,12 +6,14 @@ from uuid import UUID
 import pytest
 from pydantic import BaseModel
 
-from contracts import declarations
-from contracts.facts import APPLIED, FactData
+from contracts import declarations, legal
+from contracts.applied import AppliedFact
+from contracts.facts import FactData
 from contracts.values import State, Verb
 from services.referrals import search, timeline
-from services.referrals.lifecycle import TRANSITIONS, Party
-from services.referrals.turn import OPEN, TURN, possible
+from services.referrals.lifecycle import Condition, Party
+from services.referrals.turn import OPEN, TURN, possible, turn
+from tests.referrals.test_lifecycle import standing
 
 
 def kinds() -> set[str]:
@@ -22,9 +24,9 @@ def test_every_kind_of_fact_has_a_title() -> None:
     assert kinds() | {verb.value for verb in Verb} == timeline._texts()["fact"].keys()
 
 
-@pytest.mark.parametrize("verb", APPLIED)
-def test_every_field_that_is_shown_has_a_name(verb: Verb) -> None:
-    details = APPLIED[verb].model_fields["details"].annotation
+@pytest.mark.parametrize("fact", get_args(AppliedFact), ids=lambda fact: fact.__name__)
+def test_every_field_that_is_shown_has_a_name(fact: type[BaseModel]) -> None:
+    details = fact.model_fields["details"].annotation
     assert isinstance(details, type)
     assert set(_shown(details)) <= timeline._texts()["field"].keys()
 
@@ -42,7 +44,8 @@ def _shown(model: type[BaseModel]) -> list[str]:
 
 
 def test_what_is_kept_from_pages_exists() -> None:
-    assert declarations.Requested.model_fields.keys() >= timeline.ABOUT_THE_PERSON
+    fields = declarations.Requested.model_fields.keys() | legal.LegalBasis.model_fields.keys()
+    assert fields >= timeline.ABOUT_THE_PERSON
 
 
 def test_every_state_says_whose_turn_it_is() -> None:
@@ -51,17 +54,31 @@ def test_every_state_says_whose_turn_it_is() -> None:
 
 @pytest.mark.parametrize("state", OPEN)
 def test_whose_turn_it_is_can_do_something(state: State) -> None:
-    party = TURN[state]
-    if any(from_state is state for from_state, _ in TRANSITIONS):
-        assert party is not None
-        assert possible(state).get(party)
+    referral = standing(state)
+    party = turn(referral)
+    assert party is TURN[state]
+    assert party is not None
+    assert possible(referral)[party]
 
 
-def test_what_is_possible_is_the_table() -> None:
-    for state in State:
-        found = {(verb, party) for party, verbs in possible(state).items() for verb in verbs}
-        assert found == {(verb, t.by) for (from_state, verb), t in TRANSITIONS.items() if from_state is state}
-    assert set(Party) >= {party for state in State for party in possible(state)}
+def test_in_a_conflict_it_is_oversights_turn_and_the_sender_may_only_stop_it() -> None:
+    referral = standing(State.RECEIVED, Condition.CONFLICT)
+    assert turn(referral) is Party.OVERSIGHT
+    assert possible(referral) == {
+        Party.SENDER: (Verb.WITHDRAWN, Verb.CONSENT_REVOKED, Verb.VOIDED), Party.RECIPIENT: (Verb.CONSENT_REVOKED,),
+    }  # fmt: skip
+
+
+def test_a_child_without_content_waits_for_its_sender() -> None:
+    referral = standing(State.REQUESTED, Condition.CONTENT_AWAITED)
+    assert turn(referral) is Party.SENDER
+    assert Verb.INFORMATION_PROVIDED in possible(referral)[Party.SENDER]
+
+
+def test_what_is_possible_is_what_would_be_decided() -> None:
+    assert Verb.STOP_CONFIRMED in possible(standing(State.WITHDRAWN, Condition.STOP_DUTY))[Party.RECIPIENT]
+    assert Verb.STOP_CONFIRMED not in possible(standing(State.WITHDRAWN)).get(Party.RECIPIENT, ())
+    assert Verb.REOPENED not in possible(standing(State.REJECTED))[Party.SENDER]
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,23 @@ def ids(count: int) -> list[UUID]:
     return [uuid4() for _ in range(count)]
 
 
+def _changing(n: int, now: datetime) -> list[Any]:
+    false = [False] * n
+    return [
+        ids(n),
+        [1] * n,
+        ["received"] * n,
+        [now] * n,
+        [None] * n,
+        [None] * n,
+        false,
+        false,
+        false,
+        false,
+        [None] * n,
+    ]
+
+
 def statements(service: str) -> dict[str, Any]:
     """The arguments of every statement that finds rows, by its file and name, for a batch of a size."""
     now = datetime.now(UTC)
@@ -37,9 +54,12 @@ def statements(service: str) -> dict[str, Any]:
             "intake.lock": lambda n: [ids(n)],
             "intake.claims": lambda n: [ids(n), ["imebu", "icbf"]],
             "intake.forget": lambda n: [ids(n)],
-            "intake.save": lambda n: [
-                ids(n), [1] * n, ["received"] * n, ["a"] * n, ["b"] * n, ids(n), ids(n), ["s"] * n, ["U1"] * n,
-                [now] * n, [now] * n,
+            "intake.lock_chains": lambda n: [ids(n)],
+            "intake.formers": lambda n: [["a"] * n, ids(n)],
+            "intake.change": lambda n: _changing(n, now),
+            "intake.open": lambda n: [
+                *_changing(n, now), ["a"] * n, ["b"] * n, ids(n), ids(n), ["s"] * n, ["U1"] * n, [now] * n, ids(n),
+                [None] * n, [""] * n, [None] * n, [now] * n, [None] * n, ["{}"] * n,
             ],
             "relay.relay_read": lambda n: [1_000, n],
             "relay.relay_advance": lambda n: [1, 1 + n],
@@ -56,13 +76,15 @@ def statements(service: str) -> dict[str, Any]:
 
 FILL = {
     "referrals": """
-insert into referral
-select gen_random_uuid(), 1, 'requested', 'a', 'b', gen_random_uuid(), gen_random_uuid(), 's', 'U1', now(), now()
-  from generate_series(1, $1::int);
-insert into fact (fact_id, kind, outcome, referral, version, owner, event_id, digest, parties, received_at, cluster,
-                  topic_id, partition, record_offset, value)
-select gen_random_uuid(), 'requested', 'applied', referral, 1, 'a', gen_random_uuid(), sha256('x'), '{a,b}', now(), 'c',
-       't', 0, 1, 'x'
+insert into referral (referral, version, state, sender, recipient, need, person, service, urgency, opened_at,
+                      changed_at, root, path, clock_from, asked)
+select id, 1, 'requested', 'a', 'b', gen_random_uuid(), gen_random_uuid(), 's', 'U1', now(), now(), id, '{}', now(),
+       '{}'
+  from (select gen_random_uuid() as id from generate_series(1, $1::int)) as made;
+insert into fact (fact_id, kind, outcome, ordinal, referral, version, owner, event_id, digest, parties, received_at,
+                  cluster, topic_id, partition, record_offset, value)
+select gen_random_uuid(), 'requested', 'applied', 0, referral, 1, 'a', gen_random_uuid(), sha256('x'), '{a,b}', now(),
+       'c', 't', 0, 1, 'x'
   from referral;
 insert into sealed select fact_id, 'b', 'x' from fact""",
     "notifications": """

@@ -18,3 +18,11 @@ RECIPIENT = OKPKey.import_key(
         "d": "8JxO3pUdUq8MkNRonoS3yWpnZzvAr3CYQMkxE0uUXWo",
     }
 )
+TARGET = OKPKey.import_key(
+    {
+        "kty": "OKP",
+        "crv": "X25519",
+        "x": "BKnVh0uqR0vV0SRYKbH39JAe6hwmSYSVnrq0QS9tg3o",
+        "d": "uHdXezUbsUh2sbKaih69csNa3vQF_f5HIj6sq_TB3Gk",
+    }
+)

@@ -147,9 +147,6 @@ def _rules() -> Iterator[Case]:
     def verb(which: Verb, **changes: Any) -> Declaration:
         return make.declaration(which, uuid4(), uuid4(), by=make.SENDER, time=datetime.now(UTC), **changes)
 
-    later = sent(verb(Verb.WITHDRAWN))
-    headers: Headers = [(n, b"co.ruta.referral.redirected.v1" if n == "ce_type" else v) for n, v in later.headers]
-    yield Case("a verb of later", replace(later, headers=headers), "refused", Refusal.UNSUPPORTED_VERB)
     yield Case("unknown referral", sent(verb(Verb.WITHDRAWN)), "refused", Refusal.UNKNOWN_REFERRAL)
     yield Case("unknown recipient", sent(request(recipient="nobody-knows")), "refused", Refusal.UNKNOWN_RECIPIENT)
     yield Case("to itself", sent(request(recipient=make.SENDER)), "refused", Refusal.RECIPIENT_IS_SENDER)
@@ -160,6 +157,9 @@ def _rules() -> Iterator[Case]:
     yield Case("opened", sent(opened), "applied")
     again = replace(opened, envelope=replace(head, id=uuid4()))
     yield Case("opened twice", sent(again), "refused", Refusal.REFERRAL_EXISTS)
+    same = make.declaration(Verb.REQUESTED, uuid4(), uuid4(), by=make.SENDER, details=opened.details, time=head.time)
+    yield Case("asked twice", sent(same), "refused", Refusal.DUPLICATE_REQUEST)
+    yield Case("follows nothing", sent(request(follows=uuid4())), "refused", Refusal.FORMER_UNKNOWN)
     for case_name, which, need, reason in (
         ("wrong state", Verb.CLOSED, head.need, Refusal.WRONG_STATE),
         ("not the recipient", Verb.ACCEPTED, head.need, Refusal.NOT_THE_RECIPIENT),

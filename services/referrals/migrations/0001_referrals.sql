@@ -4,7 +4,8 @@ create table fact (
     fact_id     uuid not null unique,
     kind        text not null,
     outcome     text not null check (outcome in ('applied', 'refused', 'duplicate', 'conflict', 'quarantined')),
-    ordinal     smallint not null default 0,
+    -- A record may cause several facts: its answer is 0, what follows from it comes behind.
+    ordinal     smallint not null check (ordinal >= 0),
     referral    uuid,
     version     integer check (version > 0),
     need        uuid,
@@ -22,6 +23,7 @@ create table fact (
     traceparent text check (length(traceparent) = 55),
     check ((outcome = 'applied') = (version is not null)),
     check (outcome <> 'applied' or referral is not null),
+    check (outcome = 'applied' or ordinal = 0),
     check (outcome not in ('applied', 'refused') or event_id is not null)
 );
 -- The wall behind the row locks: a referral's versions are unique, whatever a worker believed.
@@ -45,15 +47,41 @@ create table referral (
     urgency     text check (urgency in ('U0', 'U1', 'U2', 'U3')),
     opened_at   timestamptz,
     changed_at  timestamptz,
+    -- The chain: its first referral, the one before, and who had it before this one's recipient, oldest first.
+    root        uuid,
+    parent      uuid,
+    path        text[],
+    redirected_by text,
+    clock_from  timestamptz,
+    follows     uuid,
+    asked       json,
+    -- Where it goes back to from a hold.
+    held_from   text check (held_from in ('received', 'accepted', 'in_progress')),
+    stop_duty   text check (stop_duty in ('open', 'confirmed')),
+    revoked     boolean not null default false,
+    escalated   boolean not null default false,
+    competence_decided boolean not null default false,
+    awaits_content boolean not null default false,
+    conflict    json,
     -- A row is ensured before it is locked; until its first fact it is empty, and no transaction ends so.
     check (version > 0 or state is null),
-    check (version = 0 or num_nulls(state, sender, recipient, need, person, service, urgency, opened_at, changed_at) = 0)
+    check (version = 0 or num_nulls(state, sender, recipient, need, person, service, urgency, opened_at, changed_at, root,
+                                    path, clock_from, asked) = 0),
+    check ((parent is null) = (root = referral)),
+    check ((parent is null) = (cardinality(path) = 0)),
+    check ((held_from is not null) = (state in ('awaiting_information', 'waitlisted'))),
+    check (conflict is null or state in ('requested', 'received', 'awaiting_information'))
 ) with (fillfactor = 50);
 -- Indexes on what never changes only, so that an update stays on its page (HOT).
 create index referral_opened on referral (opened_at desc, referral desc);
 create index referral_recipient on referral (recipient, opened_at desc, referral desc);
 create index referral_sender on referral (sender, opened_at desc, referral desc);
 create index referral_need on referral (need);
+create index referral_person on referral (person);
+create index referral_chain on referral (root) where root <> referral;
+-- And on what changes rarely and stands on few rows: only its own change leaves the page.
+create index referral_stop_duty on referral (recipient, opened_at desc, referral desc) where stop_duty = 'open';
+create index referral_conflict on referral (opened_at desc, referral desc) where conflict is not null;
 
 -- Sealed parts wait here for their recipient only, in the fact's own transaction; never in a fact.
 create table sealed (

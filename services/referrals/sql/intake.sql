@@ -5,12 +5,43 @@ select id, 0 from unnest($1::uuid[]) as wanted (id) order by id
     on conflict do nothing;
 
 -- lock --
--- A join, not "= any": for large batches the planner would read another index as a whole.
-select stored.referral, version, state, sender, recipient, need, person, service, urgency, opened_at, changed_at
-  from unnest($1::uuid[]) as named (referral)
+-- The roots of all chains that are named, new rows among them; whoever changes a chain holds its root. A root never
+-- changes, so it may be read before the lock. Joins, not "= any": for large batches the planner would read another
+-- index as a whole.
+select stored.referral, stored.version, stored.state, stored.sender, stored.recipient, stored.need, stored.person,
+       stored.service, stored.urgency, stored.opened_at, stored.changed_at, stored.root, stored.parent, stored.path,
+       stored.redirected_by, stored.clock_from, stored.follows, stored.asked, stored.held_from, stored.stop_duty,
+       stored.revoked, stored.escalated, stored.competence_decided, stored.awaits_content, stored.conflict
+  from (select distinct coalesce(known.root, named.referral) as referral
+          from unnest($1::uuid[]) as named (referral)
+          left join referral as known using (referral)) as roots
   join referral as stored using (referral)
  order by stored.referral
    for update of stored;
+
+-- lock_chains --
+-- The other referrals of these chains; nobody else locks them without holding their root.
+select stored.referral, stored.version, stored.state, stored.sender, stored.recipient, stored.need, stored.person,
+       stored.service, stored.urgency, stored.opened_at, stored.changed_at, stored.root, stored.parent, stored.path,
+       stored.redirected_by, stored.clock_from, stored.follows, stored.asked, stored.held_from, stored.stop_duty,
+       stored.revoked, stored.escalated, stored.competence_decided, stored.awaits_content, stored.conflict
+  from unnest($1::uuid[]) as chain (root)
+  join referral as stored on stored.root = chain.root and stored.referral <> stored.root
+ order by stored.referral
+   for update of stored;
+
+-- lock_senders --
+-- Two requests for one person can come on an institution's own topic and through the desk: one after the other.
+select pg_advisory_xact_lock(1919251571, hashtext(sender))
+  from (select distinct sender from unnest($1::text[]) as named (sender) order by sender) as senders;
+
+-- formers --
+-- What these senders have already asked for these persons.
+select stored.sender, stored.person, stored.referral, stored.recipient, stored.service, stored.state, stored.opened_at
+  from (select distinct sender, person from unnest($1::text[], $2::uuid[]) as asked (sender, person)) as asked
+  join referral as stored using (person)
+    -- Not "=", or the planner may read all that a sender ever sent.
+ where stored.sender is not distinct from asked.sender;
 
 -- claims --
 -- Which declarations these owners have already had answered; more rows than pairs do no harm.
@@ -21,14 +52,35 @@ select owner, event_id, fact_id, digest, outcome
    and ordinal = 0
    and outcome in ('applied', 'refused');
 
--- save --
+-- open --
+-- Rows that were ensured get their first content.
 update referral as stored
-   set version = after.version, state = after.state, sender = after.sender, recipient = after.recipient,
-       need = after.need, person = after.person, service = after.service, urgency = after.urgency,
-       opened_at = after.opened_at, changed_at = after.changed_at
-  from unnest($1::uuid[], $2::int[], $3::text[], $4::text[], $5::text[], $6::uuid[], $7::uuid[], $8::text[],
-              $9::text[], $10::timestamptz[], $11::timestamptz[])
-       as after (referral, version, state, sender, recipient, need, person, service, urgency, opened_at, changed_at)
+   set version = made.version, state = made.state, changed_at = made.changed_at, held_from = made.held_from,
+       stop_duty = made.stop_duty, revoked = made.revoked, escalated = made.escalated,
+       competence_decided = made.competence_decided, awaits_content = made.awaits_content, conflict = made.conflict,
+       sender = made.sender, recipient = made.recipient, need = made.need, person = made.person, service = made.service,
+       urgency = made.urgency, opened_at = made.opened_at, root = made.root, parent = made.parent,
+       path = string_to_array(made.path, ' '), redirected_by = made.redirected_by, clock_from = made.clock_from,
+       follows = made.follows, asked = made.asked
+  from unnest($1::uuid[], $2::int[], $3::text[], $4::timestamptz[], $5::text[], $6::text[], $7::bool[], $8::bool[],
+              $9::bool[], $10::bool[], $11::json[], $12::text[], $13::text[], $14::uuid[], $15::uuid[], $16::text[],
+              $17::text[], $18::timestamptz[], $19::uuid[], $20::uuid[], $21::text[], $22::text[], $23::timestamptz[],
+              $24::uuid[], $25::json[])
+       as made (referral, version, state, changed_at, held_from, stop_duty, revoked, escalated, competence_decided,
+                awaits_content, conflict, sender, recipient, need, person, service, urgency, opened_at, root, parent,
+                path, redirected_by, clock_from, follows, asked)
+ where stored.referral = made.referral;
+
+-- change --
+-- The rest changes what may change.
+update referral as stored
+   set version = after.version, state = after.state, changed_at = after.changed_at, held_from = after.held_from,
+       stop_duty = after.stop_duty, revoked = after.revoked, escalated = after.escalated,
+       competence_decided = after.competence_decided, awaits_content = after.awaits_content, conflict = after.conflict
+  from unnest($1::uuid[], $2::int[], $3::text[], $4::timestamptz[], $5::text[], $6::text[], $7::bool[], $8::bool[],
+              $9::bool[], $10::bool[], $11::json[])
+       as after (referral, version, state, changed_at, held_from, stop_duty, revoked, escalated, competence_decided,
+                 awaits_content, conflict)
  where stored.referral = after.referral;
 
 -- forget --

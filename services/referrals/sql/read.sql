@@ -1,13 +1,46 @@
 -- referral --
-select referral, version, state, sender, recipient, need, service, urgency, opened_at, changed_at
+select referral, version, state, sender, recipient, need, person, service, urgency, opened_at, changed_at, root, parent, path,
+       redirected_by, clock_from, follows, asked, held_from, stop_duty, revoked, escalated, competence_decided,
+       awaits_content, conflict
   from referral
- where referral = $1;
+ where referral = $1 and version > 0;
+
+-- chain --
+-- All referrals that redirections made of the same one, the first first.
+select referral, version, state, sender, recipient, need, person, service, urgency, opened_at, changed_at, root, parent, path,
+       redirected_by, clock_from, follows, asked, held_from, stop_duty, revoked, escalated, competence_decided,
+       awaits_content, conflict
+  from referral
+ where version > 0
+   and (referral = (select root from referral where referral = $1)
+        or root <> referral and root = (select root from referral where referral = $1))
+ order by cardinality(path);
+
+-- stop_duties --
+-- Who was told to stop using the data and has not confirmed it.
+select referral, version, state, sender, recipient, need, person, service, urgency, opened_at, changed_at, root, parent, path,
+       redirected_by, clock_from, follows, asked, held_from, stop_duty, revoked, escalated, competence_decided,
+       awaits_content, conflict
+  from referral
+ where stop_duty = 'open' and ($1::text is null or recipient = $1)
+ order by changed_at, referral
+ limit $2;
+
+-- conflicts --
+-- Open competence conflicts, the oldest first.
+select referral, version, state, sender, recipient, need, person, service, urgency, opened_at, changed_at, root, parent, path,
+       redirected_by, clock_from, follows, asked, held_from, stop_duty, revoked, escalated, competence_decided,
+       awaits_content, conflict
+  from referral
+ where conflict is not null
+ order by changed_at, referral
+ limit $1;
 
 -- timeline --
--- Every fact about a referral, refusals included, in the order in which they were decided.
-select position, fact_id, kind, outcome, version, owner, event_id, received_at, value
+-- Every fact about these referrals, refusals included, in the order in which they were decided.
+select referral, position, fact_id, kind, outcome, version, owner, event_id, received_at, value
   from fact
- where referral = $1
+ where referral = any($1::uuid[])
  order by position;
 
 -- outcome --
@@ -15,7 +48,8 @@ select position, fact_id, kind, outcome, version, owner, event_id, received_at, 
 select fact_id, kind, outcome, referral, version, received_at, value
   from fact
  where owner = $1 and event_id = $2
- order by (ordinal = 0 and outcome in ('applied', 'refused')) desc, position desc
+ and ordinal = 0
+ order by (outcome in ('applied', 'refused')) desc, position desc
  limit 1;
 
 -- applied_facts --
@@ -27,6 +61,8 @@ select position, fact_id, referral, need, received_at, value
  limit $2;
 
 -- states --
-select referral, version, state, sender, recipient, need, person, service, urgency, opened_at, changed_at
+select referral, version, state, sender, recipient, need, person, service, urgency, opened_at, changed_at, root, parent, path,
+       redirected_by, clock_from, follows, asked, held_from, stop_duty, revoked, escalated, competence_decided,
+       awaits_content, conflict
   from referral
  order by referral;

@@ -47,7 +47,7 @@ class Notifications:
 
 async def _store(connection: asyncpg.Connection, alert: Alert) -> Receipt | None:
     """Store an alert; the receipt of one that lies in the inbox now."""
-    if alert.urgency is None and alert.referral is not None and TOLD[alert.kind] is not Told.OWNER:
+    if alert.urgency is None and alert.referral is not None and Told.OWNER not in TOLD[alert.kind]:
         urgency = await connection.fetchval(_URGENCY, alert.referral)
         alert = replace(alert, urgency=urgency and Urgency(urgency))
     await connection.execute(

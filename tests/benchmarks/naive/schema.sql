@@ -4,6 +4,7 @@ create table fact (
     fact_id    uuid not null unique,
     kind       text not null,
     outcome    text not null,
+    first      boolean not null,
     referral   uuid,
     version    integer,
     owner      text not null,
@@ -11,13 +12,21 @@ create table fact (
     digest     bytea not null,
     value      bytea not null
 );
-create unique index fact_claim on fact (owner, event_id) where outcome in ('applied', 'refused');
+create unique index fact_claim on fact (owner, event_id) where first and outcome in ('applied', 'refused');
 create index fact_referral on fact (referral);
 
 create table referral (
     referral   uuid primary key,
     version    integer not null,
     state      text not null,
+    changed_at timestamptz not null,
+    held_from  text,
+    stop_duty  text,
+    revoked    boolean not null,
+    escalated  boolean not null,
+    competence_decided boolean not null,
+    awaits_content boolean not null,
+    conflict   json,
     sender     text not null,
     recipient  text not null,
     need       uuid not null,
@@ -25,8 +34,16 @@ create table referral (
     service    text not null,
     urgency    text not null,
     opened_at  timestamptz not null,
-    changed_at timestamptz not null
+    root       uuid not null,
+    parent     uuid,
+    path       text[] not null,
+    redirected_by text,
+    clock_from timestamptz not null,
+    follows    uuid,
+    asked      json not null
 );
+create index referral_root on referral (root);
+create index referral_person on referral (person);
 
 create table sealed (
     fact_id    uuid primary key,

@@ -1,0 +1,128 @@
+"""A small world in memory: institutions declare, one after the other, and everything that follows is kept."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+from contracts.codec import Declaration, Located
+from contracts.declarations import Details, Requested
+from contracts.facts import FactData
+from contracts.values import Verb
+from services.referrals.answers import Claim, Decided
+from services.referrals.entries import read
+from services.referrals.fold import Folded, SealedPart, fold
+from services.referrals.former import Former
+from services.referrals.referral import Referral, evolve
+from tests.support import builders as make
+
+
+@dataclass
+class Stage:
+    """What all institutions together have done so far."""
+
+    referrals: dict[UUID, Referral] = field(default_factory=dict)
+    claims: dict[tuple[str, UUID], Claim] = field(default_factory=dict)
+    facts: list[Decided] = field(default_factory=list)
+    sealed: list[SealedPart] = field(default_factory=list)
+    _offset: int = 0
+
+    def request(self, by: str = make.SENDER, *, need: UUID | None = None, **changes: Any) -> UUID:
+        """Open a referral; returns its id. Fails unless it was applied."""
+        id = uuid4()  # noqa: A001
+        self.say(Verb.REQUESTED, id, by, make.requested(**changes), need=need or uuid4())
+        assert id in self.referrals, self.last
+        return id
+
+    def say(
+        self,
+        verb: Verb,
+        referral: UUID,
+        by: str,
+        details: Details | None = None,
+        *,
+        need: UUID | None = None,
+        seal_it: bool | None = None,
+        time: datetime = make.NOW,
+    ) -> list[FactData]:
+        """Declare something; returns the facts that it caused."""
+        known = self.referrals.get(referral)
+        made = make.declaration(
+            verb,
+            referral,
+            need or (known.need if known else uuid4()),
+            by=by,
+            details=details,
+            seal_it=seal_it,
+            time=time,
+        )
+        return [one.fact.data for one in self.take(made)]
+
+    def take(self, made: Declaration) -> list[Decided]:
+        """Declare what was made already."""
+        self._offset += 1
+        located: Located = make.located(make.record(made, offset=self._offset))
+        folded: Folded = fold(
+            [read(located, make.MEMBERS)], self.referrals, self.claims, make.MEMBERS, self._formers(made)
+        )
+        assert not folded.errors, folded.errors
+        self.referrals.update(folded.referrals)
+        self.facts += folded.facts
+        self.sealed += folded.sealed
+        answer = folded.facts[0].fact
+        self.claims.setdefault(
+            (made.envelope.institution, made.envelope.id),
+            Claim(answer.id, folded.facts[0].entry.digest, answer.outcome),
+        )
+        return folded.facts
+
+    def path(self, referral: UUID, *verbs: Verb) -> None:
+        """Go along; every step is its party's and must be applied."""
+        for verb in verbs:
+            one = self.referrals[referral]
+            sends = verb in (Verb.WITHDRAWN, Verb.CLOSED, Verb.REOPENED, Verb.VOIDED, Verb.INFORMATION_PROVIDED)
+            facts = self.say(verb, referral, one.sender if sends else one.recipient)
+            assert facts[0].kind == verb.value, facts[0]
+
+    def refuses(self, verb: Verb, referral: UUID, by: str, details: Details | None = None, **more: Any) -> str:
+        """The reason for which this is refused; nothing may have changed."""
+        before = dict(self.referrals)
+        (data,) = self.say(verb, referral, by, details, **more)
+        assert self.referrals == before
+        return str(getattr(data, "reason", data.kind)) if data.kind == "refused" else f"{data.kind}, not refused"
+
+    @property
+    def last(self) -> FactData:
+        """The last fact."""
+        return self.facts[-1].fact.data
+
+    def seen_by(self, institution: str, referral: UUID) -> list[str]:
+        """The kinds of the facts of a referral in an institution's topic."""
+        mine = (one for one in self.facts if institution in one.parties and one.fact.referral == referral)
+        return [one.fact.data.kind for one in mine]
+
+    def refolded(self) -> dict[UUID, Referral]:
+        """The fold of the published facts, read back from their bytes."""
+        from contracts import applied, facts
+
+        states: dict[UUID, Referral] = {}
+        for one in self.facts:
+            data = facts.read(one.value)
+            if isinstance(data, applied.Applied):
+                id, need = one.fact.referral, one.fact.need  # noqa: A001
+                assert id is not None
+                assert need is not None
+                states[id] = evolve(states.get(id), id, need, data)
+        return states
+
+    def _formers(self, made: Declaration) -> dict[tuple[str, UUID], list[Former]]:
+        if not isinstance(made.details, Requested):
+            return {}
+        person = (made.envelope.institution, made.details.person)
+        return {
+            person: [
+                Former(one.id, one.recipient, one.service, one.state, one.opened_at)
+                for one in self.referrals.values()
+                if (one.sender, one.person) == person
+            ]
+        }
