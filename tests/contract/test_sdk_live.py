@@ -60,7 +60,9 @@ def login(stack: Stack, user: str) -> dict[str, Any]:
 def fresh_request() -> Any:
     referral, made = uuid4(), declaration(Verb.REQUESTED)
     head = replace(made.envelope, id=uuid7(), referral=referral, need=uuid4(), time=datetime.now(UTC))
-    return replace(made, envelope=head, sealed=KEYS.seal(CONTENT, referral, RECIPIENT))
+    # Another person, or it would be asked twice.
+    details = made.details.model_copy(update={"person": uuid4()})
+    return replace(made, envelope=head, details=details, sealed=KEYS.seal(CONTENT, referral, RECIPIENT))
 
 
 async def test_a_declaration_its_outcome_and_its_way_to_the_recipient(referrals: Stack) -> None:
