@@ -76,6 +76,8 @@ class Intake:
     _placed: asyncio.Event = field(default_factory=asyncio.Event)
     _sought_again: dict[Place, int] = field(default_factory=dict)
     _handled: dict[TopicPartition, int] = field(default_factory=dict)
+    _topic_ids: dict[str, str] = field(default_factory=dict)
+    """Of the topics that are read, as they were when their partitions were placed."""
 
     async def run(self) -> None:
         """Watch the topics until something fails for good, then raise: the process ends and is started again."""
@@ -140,6 +142,7 @@ class Intake:
             if others is None:
                 continue
             consumer = self.consumer.consumer
+            await self._place_those_made_anew(consumer.assignment(), cluster)
             read = {partition.topic for partition in consumer.assignment()} | others
             now = frozenset(topic for topic in cluster.topic_ids if self.wanted(topic) and topic not in read)
             self.unread = now & before
@@ -147,6 +150,16 @@ class Intake:
                 log.warning("topics without a reader, joining again", extra={"records": len(self.unread)})
                 consumer._coordinator.request_rejoin()
             before = now
+
+    async def _place_those_made_anew(self, assigned: Iterable[TopicPartition], cluster: kafka.Cluster) -> None:
+        """A topic under an old name is another one: Kafka does not tell who reads it, and offsets begin again."""
+        changed = [
+            one for one in assigned if self._topic_ids.get(one.topic) not in (None, cluster.topic_ids.get(one.topic))
+        ]
+        anew = [one for one in changed if one.topic in cluster.topic_ids]
+        if anew:
+            log.critical("topics were made anew, they are read from their beginning", extra={"records": len(anew)})
+            await self.place(anew)
 
     async def _acknowledge(self) -> None:
         """Tell Kafka what is handled: a figure for who looks at the group's lag, so once in a while is enough."""
@@ -229,6 +242,7 @@ class Intake:
     async def place(self, assigned: Iterable[TopicPartition]) -> None:
         """Go on where the database says, whatever Kafka's group remembers."""
         async with self._using:
+            self.cluster = None  # what was known a moment ago may be of a topic that was made anew since
             cluster = await self._know(one.topic for one in assigned)
             await self.positions.learn(self.connection, cluster.id)
             ours = {one: (cluster.topic_ids[one.topic], one.partition) for one in assigned}
@@ -242,6 +256,7 @@ class Intake:
                 await self.positions.begin(self.connection, cluster.id, begin)
             for one, where in ours.items():
                 self.consumer.consumer.seek(one, self.positions.next[where])
+                self._topic_ids[one.topic] = cluster.topic_ids[one.topic]
             self._placed.set()
 
 

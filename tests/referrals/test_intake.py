@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
+from aiokafka import TopicPartition
 
 from contracts import topics
 from contracts.codec import Located, Record
@@ -123,6 +124,50 @@ async def test_a_topic_made_anew_is_another_topic(connection: asyncpg.Connection
     await (await intake(connection, cluster, records))._take(records)
     again = await intake(connection, cluster, records, prefix="made-anew")
     await again._take(path(uuid4(), uuid4(), (Verb.REQUESTED,)))
+    assert await outcomes(connection, cluster) == ["applied", "applied"]
+
+
+class Rewound(NoConsumer):
+    """Reads topics that begin at 0, and remembers where it was sent to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sought: list[tuple[str, int]] = []
+
+    async def beginning_offsets(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
+        return dict.fromkeys(partitions, 0)
+
+    def seek(self, *where: object) -> None:
+        partition, offset = where
+        self.sought.append((cast(TopicPartition, partition).topic, cast(int, offset)))
+
+
+class Knows:
+    """An admin that answers with one cluster."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+
+    async def cluster(self) -> Cluster:
+        return self._cluster
+
+
+async def test_a_topic_made_anew_while_it_is_read_is_read_from_its_beginning(connection: asyncpg.Connection) -> None:
+    """Kafka does not tell a reader: it goes on at the old offset, and the first records would never be taken."""
+    cluster, records = uuid4().hex, path(uuid4(), uuid4(), (Verb.REQUESTED,))
+    topic = records[0].topic
+    taking = await intake(connection, cluster, records)
+    taking.consumer = consumer = Rewound()
+    taking.admin = cast(Admin, Knows(taking.cluster or await taking.learn()))
+    reads = [TopicPartition(topic, 0)]
+    await taking.place(reads)
+    await taking._take(records)
+    anew = Cluster(cluster, {topic: "made-anew"})
+    taking.admin = cast(Admin, Knows(anew))
+    await taking._place_those_made_anew(reads, anew)
+    await taking._place_those_made_anew(reads, anew)
+    assert consumer.sought == [(topic, 0), (topic, 0)]
+    await taking._take(path(uuid4(), uuid4(), (Verb.REQUESTED,)))
     assert await outcomes(connection, cluster) == ["applied", "applied"]
 
 
