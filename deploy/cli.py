@@ -107,6 +107,20 @@ def bench(
 
 
 @app.command()
+def faults(
+    names: Annotated[list[str] | None, typer.Argument(help="Names or patterns such as 'kill *'; all if none.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Draws times, hits and victims; printed, to repeat a run.")] = None,
+    minutes: Annotated[float | None, typer.Option(help="Draw faults until the time is over; else each once.")] = None,
+    listed: Annotated[bool, typer.Option("--list", help="Only print the names.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON array, an object for each run.")] = False,
+) -> None:
+    """Break a throwaway system in every way that we know; the ledger must hold after each."""
+    from deploy.commands_faults import run
+
+    sys.exit(run(names or (), seed, minutes, listed=listed, as_json=json))
+
+
+@app.command()
 def publish(
     file: Annotated[Path, typer.Argument(help="A declaration: CloudEvents JSON, as in deploy/demo/files.")],
     institution: Annotated[str, typer.Option("--as", help="The institution that declares it.")],

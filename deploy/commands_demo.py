@@ -20,6 +20,7 @@ from deploy.embedded.errors import StackError
 from deploy.embedded.ports import Ports
 from deploy.embedded.stack import Stack
 from deploy.ledger import ledger
+from deploy.ledger.checks import wrong
 
 _PER_REFERRAL = 0.5  # seconds allowed for one referral, beside a fixed minute
 
@@ -51,7 +52,7 @@ async def _run(folder: Path, referrals: int, seed: int, as_json: bool, workers: 
         _say(f"all steps taken and answered after {time.monotonic() - began:.1f} s; waiting for quiet")
         found = await ledger.check(stack.target, CANARY, within=60 + referrals * _PER_REFERRAL)
         _say(f"quiet and checked after {time.monotonic() - began:.1f} s")
-    found = replace(found, problems=(*problems, *found.problems))
+    found = replace(found, problems=(*map(wrong, problems), *found.problems))
     result = totals(found) | {"referrals": referrals, "seed": seed}
     print(json.dumps(result) if as_json else table(result))
     return 1 if found.problems else 0

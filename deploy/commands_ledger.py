@@ -24,7 +24,7 @@ def run(within: float, as_json: bool) -> int:
 def totals(found: Ledger) -> dict[str, Any]:
     """What is printed: the counts, whether all fits, and the first problems."""
     counts = {name: value for name, value in asdict(found).items() if name != "problems"}
-    return counts | {"ledger_ok": not found.problems, "problems": found.problems[: ledger.SHOWN]}
+    return counts | {"ledger_ok": not found.problems, "problems": [str(one) for one in found.problems[: ledger.SHOWN]]}
 
 
 def table(result: Mapping[str, Any]) -> str:

@@ -30,12 +30,16 @@ _LOG4J = Path(__file__).with_name("log4j2.properties")
 
 @dataclass(frozen=True)
 class Kafka:
-    """Where the node lives and listens. Ports may differ from those of earlier starts."""
+    """Where the node lives and listens. Ports may differ from those of earlier starts.
+
+    `advertised` is the port that clients are told to come back on, where that is another one: a proxy's.
+    """
 
     state: State
     port: int
     controller_port: int
     jars: tuple[Path, ...]
+    advertised: int | None = None
 
     @property
     def bootstrap(self) -> str:
@@ -137,7 +141,7 @@ class Kafka:
             "node.id": 1,
             "controller.quorum.bootstrap.servers": f"127.0.0.1:{self.controller_port}",
             "listeners": f"{client},{controller}",
-            "advertised.listeners": f"{client},{controller}",
+            "advertised.listeners": f"CLIENT://127.0.0.1:{self.advertised or self.port},{controller}",
             "listener.security.protocol.map": "CLIENT:SASL_PLAINTEXT,CONTROLLER:SASL_PLAINTEXT",
             "inter.broker.listener.name": "CLIENT",
             "controller.listener.names": "CONTROLLER",

@@ -76,13 +76,15 @@ class Stack:
         directory_file: Path = SEED,
         report: Report = lambda subject, message: None,
         extra_environment: Mapping[str, str] | None = None,
+        advertised_kafka: int | None = None,
     ) -> None:
-        """`extra_environment` reaches every service, above its own settings."""
+        """`extra_environment` reaches every service, above its own settings; `advertised_kafka` is a proxy's port."""
         self.ports = ports
         self._root = root
         self._directory_file = directory_file
         self._report = report
         self._extra = dict(extra_environment or {})
+        self._advertised_kafka = advertised_kafka
         self._closing = AsyncExitStack()
 
     state: State
@@ -230,7 +232,7 @@ class Stack:
             paths = await asyncio.to_thread(jars.ensure, folder, jars.locked(), progress)
         finally:
             cancelled.set()
-        kafka = Kafka(self.state, self.ports.kafka, self.ports.kafka_controller, paths)
+        kafka = Kafka(self.state, self.ports.kafka, self.ports.kafka_controller, paths, self._advertised_kafka)
         await kafka.prepare()
         await self._bring_up("Kafka", kafka.command(), began)
 

@@ -3,6 +3,9 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
+from functools import partial
+from typing import NamedTuple
 from uuid import UUID
 
 from contracts import topics
@@ -14,6 +17,29 @@ from services.notifications.routing import plan
 
 Place = tuple[str, int, int]
 """Topic, partition, offset."""
+
+
+class Kind(StrEnum):
+    """What is wrong: something is missing, is there more than once or unasked, or contradicts the rest."""
+
+    LOST = "lost"
+    DOUBLED = "doubled"
+    WRONG = "wrong"
+
+
+class Misfit(NamedTuple):
+    """One thing that does not fit, and why."""
+
+    kind: Kind
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+lost = partial(Misfit, Kind.LOST)
+doubled = partial(Misfit, Kind.DOUBLED)
+wrong = partial(Misfit, Kind.WRONG)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,17 +72,17 @@ class StoredAlert:
     status: str
 
 
-def offsets(seen: Sequence[Seen]) -> Iterable[str]:
+def offsets(seen: Sequence[Seen]) -> Iterable[Misfit]:
     """Offsets of every partition are contiguous from zero: nothing was lost or deleted before it was read."""
     by_partition: dict[tuple[str, int], list[int]] = defaultdict(list)
     for one in seen:
         by_partition[one.topic, one.partition].append(one.offset)
     for (topic, partition), found in by_partition.items():
         if found != list(range(len(found))):
-            yield f"{topic}-{partition}: offsets are not contiguous from 0"
+            yield lost(f"{topic}-{partition}: offsets are not contiguous from 0")
 
 
-def one_outcome_each(seen: Sequence[Seen], stored: Sequence[StoredFact]) -> Iterable[str]:
+def one_outcome_each(seen: Sequence[Seen], stored: Sequence[StoredFact]) -> Iterable[Misfit]:
     """Every inbound record has one outcome with its digest, and no fact is without its record or out of its order."""
     records = {_place(one): one for one in seen if topics.owner(one.topic)}
     answered = Counter(fact.place for fact in stored if fact.ordinal == 0)
@@ -67,16 +93,16 @@ def one_outcome_each(seen: Sequence[Seen], stored: Sequence[StoredFact]) -> Iter
         digests[fact.place].add(fact.digest)
     for place, record in records.items():
         if answered[place] != 1:
-            yield f"{_at(place)} has {answered[place]} outcomes"
+            yield _counted(answered[place], f"{_at(place)} has {answered[place]} outcomes")
         elif digests[place] != {record.digest}:
-            yield f"{_at(place)}: its outcome was decided on other bytes"
+            yield wrong(f"{_at(place)}: its outcome was decided on other bytes")
         elif ordinals[place] != list(range(len(ordinals[place]))):
-            yield f"{_at(place)}: its facts have the ordinals {ordinals[place]}"
+            yield wrong(f"{_at(place)}: its facts have the ordinals {ordinals[place]}")
     for place in sorted(ordinals.keys() - records.keys()):
-        yield f"{_at(place)} has an outcome but there is no such record"
+        yield wrong(f"{_at(place)} has an outcome but there is no such record")
 
 
-def versions(stored: Sequence[StoredFact], current: Mapping[UUID, int]) -> Iterable[str]:
+def versions(stored: Sequence[StoredFact], current: Mapping[UUID, int]) -> Iterable[Misfit]:
     """A referral's versions count its applied declarations without holes, and the state is at the last one."""
     applied: dict[UUID, list[int]] = defaultdict(list)
     for fact in stored:
@@ -85,32 +111,32 @@ def versions(stored: Sequence[StoredFact], current: Mapping[UUID, int]) -> Itera
     for referral in dict.fromkeys((*applied, *current)):
         found = applied.get(referral, [])
         if found != list(range(1, len(found) + 1)):
-            yield f"referral {referral}: its facts have the versions {found[:20]}"
+            yield wrong(f"referral {referral}: its facts have the versions {found[:20]}")
         elif current.get(referral) != len(found):
-            yield f"referral {referral}: state at version {current.get(referral)}, facts at {len(found)}"
+            yield wrong(f"referral {referral}: state at version {current.get(referral)}, facts at {len(found)}")
 
 
-def published_facts(seen: Sequence[Seen], stored: Sequence[StoredFact]) -> Iterable[str]:
+def published_facts(seen: Sequence[Seen], stored: Sequence[StoredFact]) -> Iterable[Misfit]:
     """Every stored fact was published, nothing else was, and a referral's versions appear in order."""
     published = [one.fact for one in seen if one.topic == topics.FACTS and one.fact]
     unreadable = sum(1 for one in seen if one.topic == topics.FACTS and one.fact is None)
     if unreadable:
-        yield f"{unreadable} records of {topics.FACTS} cannot be read"
+        yield lost(f"{unreadable} records of {topics.FACTS} cannot be read")
     known = dict.fromkeys(fact.fact_id for fact in stored)
     told = dict.fromkeys(fact.id for fact in published)
-    yield from (f"fact {id} is stored but was not published" for id in known if id not in told)  # noqa: A001
-    yield from (f"fact {id} was published but is not stored" for id in told if id not in known)  # noqa: A001
+    yield from (lost(f"fact {id} is stored but was not published") for id in known if id not in told)  # noqa: A001
+    yield from (wrong(f"fact {id} was published but is not stored") for id in told if id not in known)  # noqa: A001
     last: dict[UUID, int] = {}
     for fact in published:
         if isinstance(fact.data, Applied) and fact.referral is not None:
             before = last.get(fact.referral, 0)
             # A crash may repeat a batch; what may not happen is a version that was never preceded.
             if fact.data.version > before + 1:
-                yield f"referral {fact.referral}: version {fact.data.version} was published after {before}"
+                yield lost(f"referral {fact.referral}: version {fact.data.version} was published after {before}")
             last[fact.referral] = max(before, fact.data.version)
 
 
-def told_parties(seen: Sequence[Seen], stored: Sequence[StoredFact]) -> Iterable[str]:
+def told_parties(seen: Sequence[Seen], stored: Sequence[StoredFact]) -> Iterable[Misfit]:
     """Every party's topic has exactly the facts that concern it, and a referral's versions there are in order."""
     told: dict[str, dict[UUID, Fact]] = defaultdict(dict)  # by first appearance: a crash may repeat a batch
     for one in seen:
@@ -118,25 +144,27 @@ def told_parties(seen: Sequence[Seen], stored: Sequence[StoredFact]) -> Iterable
             if one.fact is not None:
                 told[one.topic].setdefault(one.fact.id, one.fact)
             elif one.sealed is None:
-                yield f"{_at(_place(one))} cannot be read"
+                yield lost(f"{_at(_place(one))} cannot be read")
     wanted: dict[str, dict[UUID, None]] = defaultdict(dict)
     for fact in stored:
         for party in fact.parties:
             wanted[topics.outbound(party)][fact.fact_id] = None
     for topic in sorted(wanted.keys() | told.keys()):
         found, due = told.get(topic, {}), wanted[topic]
-        yield from (f"{topic} has not had fact {id}" for id in due if id not in found)  # noqa: A001
-        yield from (f"{topic} has fact {id}, which is not for it" for id in found if id not in due)  # noqa: A001
+        yield from (lost(f"{topic} has not had fact {id}") for id in due if id not in found)  # noqa: A001
+        yield from (wrong(f"{topic} has fact {id}, which is not for it") for id in found if id not in due)  # noqa: A001
         last: dict[UUID, int] = {}
         for told_fact in found.values():
             if isinstance(told_fact.data, Applied) and told_fact.referral is not None:
                 before = last.get(told_fact.referral, 0)
                 if told_fact.data.version <= before:
-                    yield f"{topic}: referral {told_fact.referral} has version {told_fact.data.version} after {before}"
+                    yield wrong(
+                        f"{topic}: referral {told_fact.referral} has version {told_fact.data.version} after {before}"
+                    )
                 last[told_fact.referral] = max(before, told_fact.data.version)
 
 
-def sealed_parts(seen: Sequence[Seen], stored: Sequence[StoredFact]) -> Iterable[str]:
+def sealed_parts(seen: Sequence[Seen], stored: Sequence[StoredFact]) -> Iterable[Misfit]:
     """Sealed parts reached their recipients, nobody else, directly behind their fact and with the bytes it names."""
     recipients = {fact.fact_id: fact.sealed_for for fact in stored}
     arrived: set[UUID] = set()
@@ -148,34 +176,34 @@ def sealed_parts(seen: Sequence[Seen], stored: Sequence[StoredFact]) -> Iterable
             continue
         at, fact = _at(_place(one)), previous.fact if previous else None
         if fact is None or fact.id != one.sealed.fact_id:
-            yield f"{at}: a sealed part stands behind something else than its fact {one.sealed.fact_id}"
+            yield wrong(f"{at}: a sealed part stands behind something else than its fact {one.sealed.fact_id}")
             continue
         recipient = recipients.get(fact.id)
         if recipient is None or one.topic != topics.outbound(recipient):
-            yield f"{at}: the sealed part of fact {fact.id} is not for this topic"
+            yield wrong(f"{at}: the sealed part of fact {fact.id} is not for this topic")
         elif not isinstance(fact.data, Applied) or fact.data.sealed_sha256 != one.sealed.sha256:
-            yield f"{at}: the sealed part of fact {fact.id} is not the one that the fact names"
+            yield wrong(f"{at}: the sealed part of fact {fact.id} is not the one that the fact names")
         else:
             arrived.add(fact.id)
     for id, recipient in recipients.items():  # noqa: A001
         if recipient is not None and id not in arrived:
-            yield f"{topics.outbound(recipient)} has not had the sealed part of fact {id}"
+            yield lost(f"{topics.outbound(recipient)} has not had the sealed part of fact {id}")
     named = {
         one.fact.id for one in seen if one.fact and isinstance(one.fact.data, Applied) and one.fact.data.sealed_sha256
     }
     for id in named:  # noqa: A001
         if recipients.get(id) is None:
-            yield f"fact {id} names a sealed part that is not stored"
+            yield lost(f"fact {id} names a sealed part that is not stored")
 
 
-def canary_free(seen: Sequence[Seen]) -> Iterable[str]:
+def canary_free(seen: Sequence[Seen]) -> Iterable[Misfit]:
     """No record that we write shows what stood in sealed parts and unreadable records only."""
-    yield from (f"{_at(_place(one))} holds personal data" for one in seen if one.leaks)
+    yield from (wrong(f"{_at(_place(one))} holds personal data") for one in seen if one.leaks)
 
 
 def alerts(
     seen: Sequence[Seen], stored: Sequence[StoredAlert], members: Mapping[str, Institution], mailed: Counter[str]
-) -> Iterable[str]:
+) -> Iterable[Misfit]:
     """Alerts are exactly the plan recomputed from the facts; every e-mail arrived, under its alert's id."""
     distinct: dict[UUID, Fact] = {one.fact.id: one.fact for one in seen if one.topic == topics.FACTS and one.fact}
     planned = dict.fromkeys(
@@ -184,30 +212,40 @@ def alerts(
         for alert in plan(fact, members)
     )
     found = Counter((alert.fact_id, alert.recipient, alert.channel) for alert in stored)
-    yield from (f"fact {f}: {to} was not alerted through {by}" for f, to, by in planned if (f, to, by) not in found)
     yield from (
-        f"fact {f}: {to} was alerted through {by} for no reason" for f, to, by in found if (f, to, by) not in planned
+        lost(f"fact {f}: {to} was not alerted through {by}") for f, to, by in planned if (f, to, by) not in found
     )
-    yield from (f"fact {f}: {to} was alerted {n} times through {by}" for (f, to, by), n in found.items() if n > 1)
-    wanted = dict.fromkeys(str(alert.alert_id) for alert in stored if alert.channel == "email")
-    yield from (f"e-mail {id} never arrived" for id in wanted if id not in mailed)  # noqa: A001
-    yield from (f"e-mail {id} belongs to no alert" for id in mailed if id not in wanted)  # noqa: A001
     yield from (
-        f"alert {alert.alert_id} to {alert.recipient} is still {alert.status}"
+        doubled(f"fact {f}: {to} was alerted through {by} for no reason")
+        for f, to, by in found
+        if (f, to, by) not in planned
+    )
+    yield from (
+        doubled(f"fact {f}: {to} was alerted {n} times through {by}") for (f, to, by), n in found.items() if n > 1
+    )
+    wanted = dict.fromkeys(str(alert.alert_id) for alert in stored if alert.channel == "email")
+    yield from (lost(f"e-mail {id} never arrived") for id in wanted if id not in mailed)  # noqa: A001
+    yield from (doubled(f"e-mail {id} belongs to no alert") for id in mailed if id not in wanted)  # noqa: A001
+    yield from (
+        lost(f"alert {alert.alert_id} to {alert.recipient} is still {alert.status}")
         for alert in stored
         if alert.status in ("planned", "failed")
     )
 
 
-def leaves(seen: Sequence[Seen], logged: Counter[Place]) -> Iterable[str]:
+def leaves(seen: Sequence[Seen], logged: Counter[Place]) -> Iterable[Misfit]:
     """Every record of the logged topics has one leaf, and no leaf is without its record."""
     records = {_place(one) for one in seen if not one.topic.startswith(OUTBOUND)}
     for place in sorted(records | logged.keys()):
         count = logged[place]
         if place not in records:
-            yield f"{_at(place)} has a leaf but there is no such record"
+            yield wrong(f"{_at(place)} has a leaf but there is no such record")
         elif count != 1:
-            yield f"{_at(place)} has {count} leaves"
+            yield _counted(count, f"{_at(place)} has {count} leaves")
+
+
+def _counted(count: int, text: str) -> Misfit:
+    return doubled(text) if count > 1 else lost(text)
 
 
 def _place(one: Seen) -> Place:

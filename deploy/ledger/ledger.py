@@ -13,7 +13,7 @@ import asyncpg
 from contracts import topics
 from deploy.audit import verify_log
 from deploy.ledger import checks, kafka, leaks
-from deploy.ledger.checks import StoredAlert, StoredFact
+from deploy.ledger.checks import Misfit, StoredAlert, StoredFact
 from deploy.ledger.kafka import Seen
 from deploy.ledger.rest import at_rest
 from deploy.provision import Target
@@ -40,7 +40,7 @@ class Ledger:
     mails: int
     leaves: int
     institutions: Mapping[str, Mapping[str, int]]
-    problems: tuple[str, ...]
+    problems: tuple[Misfit, ...]
 
 
 async def check(target: Target, canary: str | None = None, within: float = 120) -> Ledger:
@@ -63,7 +63,7 @@ async def check(target: Target, canary: str | None = None, within: float = 120) 
         logged = Counter({_place(row): row["leaves"] for row in leaves})
         current = {row["referral"]: row["version"] for row in await connection.fetch(_SQL["versions"])}
         mails = await asyncio.to_thread(_mails, rest.mails)
-        problems = [
+        problems: list[Misfit] = [
             *checks.offsets(seen),
             *checks.one_outcome_each(seen, standing),
             *checks.versions(stored, current),
@@ -76,8 +76,8 @@ async def check(target: Target, canary: str | None = None, within: float = 120) 
             *await _recomputed(target, connection),
         ]
         if canary is not None:
-            problems += leaks.files((target.state.logs, target.state.mail), canary)
-            problems += [problem async for problem in leaks.tables(connection, canary)]
+            problems += map(checks.wrong, leaks.files((target.state.logs, target.state.mail), canary))
+            problems += [checks.wrong(problem) async for problem in leaks.tables(connection, canary)]
     return _ledger(seen, standing, alerts, mails, logged, problems)
 
 
@@ -87,11 +87,11 @@ async def quiet(target: Target, within: float = 120) -> None:
         pass
 
 
-async def _recomputed(target: Target, connection: asyncpg.Connection) -> list[str]:
+async def _recomputed(target: Target, connection: asyncpg.Connection) -> list[Misfit]:
     folded = await refold(connection)
     verdict = await verify_log(target)
-    differences = [f"refold: referral {d.referral} {d.what}" for d in folded.differences]
-    return [*differences, *([f"audit log: {verdict}"] if verdict.misfit else [])]
+    differences = [checks.wrong(f"refold: referral {d.referral} {d.what}") for d in folded.differences]
+    return [*differences, *([checks.wrong(f"audit log: {verdict}")] if verdict.misfit else [])]
 
 
 def _ledger(
@@ -100,13 +100,15 @@ def _ledger(
     alerts: list[StoredAlert],
     mails: Counter[str],
     logged: Counter[checks.Place],
-    problems: list[str],
+    problems: list[Misfit],
 ) -> Ledger:
     published = sum(1 for one in seen if topics.owner(one.topic))
     answers = [fact for fact in stored if fact.ordinal == 0]
     outcomes = Counter(fact.outcome for fact in answers)
     if published != sum(outcomes.values()):
-        problems.append(f"{published} records were published and {sum(outcomes.values())} have an outcome")
+        problems.append(
+            checks.wrong(f"{published} records were published and {sum(outcomes.values())} have an outcome")
+        )
     institutions: dict[str, Counter[str]] = {}
     for fact in answers:
         institutions.setdefault(fact.owner, Counter())[fact.outcome] += 1

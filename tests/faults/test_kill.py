@@ -6,7 +6,7 @@ import pytest
 
 from deploy.embedded.ports import Ports
 from deploy.embedded.stack import Stack
-from tests.faults.load import killed, progress, under_load
+from tests.faults.load import killed, under_load
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(420)]
 
@@ -19,7 +19,7 @@ async def test_every_part_killed_once_under_load(session_folder: Path, anyio_bac
         victims = (*stack.services, "kafka", "postgres")
         async with under_load(stack) as load:
             for victim in victims:
-                await progress(load)
+                await load.progress()
                 await killed(stack, victim)
         restarts = {status.name: status.restarts for status in stack.statuses()}
     assert all(restarts[victim] >= 1 for victim in victims)

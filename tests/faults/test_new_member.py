@@ -15,7 +15,7 @@ from deploy.embedded.ports import Ports
 from deploy.embedded.stack import Stack
 from deploy.embedded.state import CHECKOUT
 from deploy.keys import overlay_file
-from tests.faults.load import progress, under_load
+from tests.faults.load import under_load
 from tests.support import builders as make
 from tests.support import hostile
 from tests.support.wire import read_facts, send
@@ -45,12 +45,12 @@ async def test_a_member_added_under_load(session_folder: Path, anyio_backend: st
             await stack.wait_ready(name, 60)
         async with under_load(stack) as load:
             for code in ("entidad-nueva", "una-segunda"):  # one at each end of the order in which topics are divided
-                await progress(load)
+                await load.progress()
                 await add(stack, file, code)
                 await answered(stack, code)
                 await answered(stack, make.SENDER, to=code)
                 load.others += 2
-            await progress(load)
+            await load.progress()
         assert not any(status.restarts for status in stack.statuses())
 
 

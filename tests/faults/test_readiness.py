@@ -8,7 +8,7 @@ import pytest
 
 from deploy.embedded.ports import Ports
 from deploy.embedded.stack import SERVICES, Stack
-from tests.faults.load import frozen
+from deploy.faults.system import frozen
 from tests.support.wire import eventually
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(300)]

@@ -12,8 +12,9 @@ from contracts.codec import Declaration
 from deploy.database import reader
 from deploy.embedded.ports import Ports
 from deploy.embedded.stack import Stack
+from deploy.faults.system import frozen
 from deploy.provision_kafka import admin_client
-from tests.faults.load import frozen, killed, progress, under_load
+from tests.faults.load import killed, under_load
 from tests.support import builders as make
 from tests.support import hostile
 from tests.support.wire import eventually, send
@@ -32,10 +33,10 @@ async def test_workers_that_die_or_freeze_under_load_lose_and_double_nothing(
         await eventually(lambda: divided(stack, 2), 30, "both workers with half of the topics")
         async with under_load(stack) as load:
             for victim in WORKERS:
-                await progress(load)
+                await load.progress()
                 await killed(stack, victim)
             for zombie, instance in zip(WORKERS, ("1", "2"), strict=True):
-                await progress(load)
+                await load.progress()
                 before = await division(stack)
                 owners = [str(topics.owner(topic)) for topic in before[instance]]
                 with frozen(stack.pid(zombie)):

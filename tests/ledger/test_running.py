@@ -13,7 +13,7 @@ from deploy import provision
 from deploy.embedded.ports import Ports
 from deploy.embedded.stack import Stack
 from deploy.embedded.state import CHECKOUT
-from tests.faults.load import progress, under_load
+from tests.faults.load import under_load
 from tests.support import builders as make
 from tests.support import hostile
 from tests.support.wire import send
@@ -37,7 +37,7 @@ async def test_what_fits_what_does_not_and_what_does_not_rest(session_folder: Pa
         for name in stack.services:
             await stack.wait_ready(name, 60)
         async with under_load(stack) as load:
-            await progress(load)
+            await load.progress()
 
         code, out, _ = await ledger(stack, "--json")
         result: dict[str, Any] = json.loads(out)

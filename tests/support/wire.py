@@ -11,6 +11,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from contracts import facts, topics
 from contracts.facts import Fact
 from deploy.embedded.stack import Stack
+from deploy.faults.waiting import eventually as eventually
 from tests.support.hostile import Sent
 
 
@@ -69,18 +70,6 @@ async def read_facts(
                         assert isinstance(fact, Fact)
                         found.append(fact)
     return found
-
-
-async def eventually(check: Callable[[], Any], within: float = 30, what: str = "it") -> Any:
-    """Poll an asynchronous check until it is truthy; fails with ``what`` after the deadline."""
-    result: Any = None
-    try:
-        async with asyncio.timeout(within):
-            while not (result := await check()):
-                await asyncio.sleep(0.1)
-    except TimeoutError:
-        raise AssertionError(f"{what} did not happen within {within:.0f} s; last seen: {result!r}") from None
-    return result
 
 
 def unique() -> str:

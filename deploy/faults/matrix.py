@@ -1,0 +1,133 @@
+"""Runs faults one after the other under load, and holds the ledger against the system after each."""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from random import Random
+from statistics import median
+
+import asyncpg
+from aiokafka.errors import KafkaError
+
+from deploy.bench.progress import RutaProgress, administrator
+from deploy.demo.stories import CANARY
+from deploy.embedded.errors import StackError
+from deploy.faults.scenarios import MOVES, Fault
+from deploy.faults.system import System, system
+from deploy.faults.waiting import eventually
+from deploy.ledger import ledger
+from deploy.ledger.checks import Kind
+from services.runtime import failpoints
+
+RUNS_PER_SYSTEM = 20
+"""The ledger looks at everything there is, so a system that has seen much is slow to judge."""
+
+MOVES_WITHIN = 120.0
+"""Seconds in which the services must work again; the goal is a few."""
+
+_QUIET_WITHIN = 240
+
+_AWAY = (StackError, OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
+
+
+@dataclass(frozen=True)
+class Result:
+    """One run: seconds from the end of the fault until every stopped service had done something, and what broke."""
+
+    fault: str
+    seed: int
+    recovered: float
+    records: int
+    lost: int
+    doubled: int
+    problems: tuple[str, ...]
+
+
+Report = Callable[[Result], None]
+
+
+async def run(faults: Iterable[Fault], seed: int, report: Report = lambda result: None) -> list[Result]:
+    """Run these in their order; a system is shared by neighbours with the same setting until something breaks."""
+    results: list[Result] = []
+    random = Random(seed)  # noqa: S311 - a run that can be repeated
+    for setting, group in groupby(faults, key=lambda fault: fault.setting):
+        waiting = list(group)
+        while waiting:
+            one = random.randrange(2**31)
+            async with system(setting, one) as running:
+                shared = waiting[:RUNS_PER_SYSTEM]
+                for number, fault in enumerate(shared, 1):
+                    waiting.pop(0)
+                    # Looking for personal data reads everything there is: once for each system.
+                    result = await _run(running, fault, seed, CANARY if number == len(shared) else None)
+                    results.append(result)
+                    report(result)
+                    if result.problems:
+                        break
+    return results
+
+
+async def _run(running: System, fault: Fault, seed: int, canary: str | None) -> Result:
+    recovered, problems = float("nan"), list[str]()
+    try:
+        async with running.load.flowing():
+            await fault.breaks(running)
+            recovered = await _recovered(running, fault.stopped)
+        await running.all_ready()
+    except (AssertionError, StackError, ExceptionGroup) as error:
+        problems.append(f"{type(error).__name__}: {error}")
+    failpoints.disarm(running.failpoints)
+    try:
+        found = await ledger.check(running.stack.target, canary, within=_QUIET_WITHIN)
+    except (*_AWAY, KafkaError) as error:
+        return Result(fault.name, seed, recovered, 0, 0, 0, (*problems, f"{type(error).__name__}: {error}"))
+    if not problems and found.applied != running.load.declared():
+        problems.append(f"{running.load.declared()} declarations were made and {found.applied} applied")
+    kinds = Counter(misfit.kind for misfit in found.problems)
+    return Result(
+        fault.name, seed, recovered, found.published, kinds[Kind.LOST], kinds[Kind.DOUBLED],
+        (*problems, *map(str, found.problems)),
+    )  # fmt: skip
+
+
+async def _recovered(running: System, stopped: Sequence[str]) -> float:
+    """Seconds until each of these services has done something. Raises Late."""
+    began, wanted = time.monotonic(), {MOVES[service] for service in stopped}
+    before: Mapping[str, int] | None = None
+
+    async def moved() -> bool:
+        nonlocal before
+        now = await _counts(running)
+        if before is None or now is None:  # PostgreSQL itself was away: nothing has been done yet
+            before = before or now
+            return False
+        return all(now[name] > before[name] for name in wanted)
+
+    await eventually(moved, MOVES_WITHIN, f"{', '.join(stopped)} working again")
+    return time.monotonic() - began
+
+
+async def _counts(running: System) -> Mapping[str, int] | None:
+    try:
+        async with administrator(running.stack.target) as connection:
+            progress = RutaProgress(connection)
+            return {name: await getattr(progress, name)() for name in MOVES.values()}
+    except _AWAY:
+        return None
+
+
+def summary(results: Sequence[Result]) -> str:
+    """A line for each fault: runs, what was lost and doubled, how many ledgers held, seconds until work went on."""
+    by_fault: dict[str, list[Result]] = {}
+    for result in results:
+        by_fault.setdefault(result.fault, []).append(result)
+    lines = [f"{'fault':<44} {'runs':>4} {'lost':>5} {'doubled':>8} {'broken':>7} {'median s':>9} {'most s':>7}"]
+    for name, runs in by_fault.items():
+        seconds = [run.recovered for run in runs if run.recovered == run.recovered] or [float("nan")]
+        lines.append(
+            f"{name:<44} {len(runs):>4} {sum(run.lost for run in runs):>5} {sum(run.doubled for run in runs):>8} "
+            f"{sum(bool(run.problems) for run in runs):>7} {median(seconds):>9.2f} {max(seconds):>7.2f}"
+        )
+    return "\n".join(lines)

@@ -1,0 +1,190 @@
+"""A throwaway system that is made to be broken: with failpoints, proxies before its servers, and a small disk."""
+
+import asyncio
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from random import Random
+
+import psutil
+
+from contracts.directory import SEED
+from deploy.embedded.ports import Ports
+from deploy.embedded.stack import Stack
+from deploy.faults.load import Load, loaded
+from deploy.faults.proxy import Proxy
+from deploy.faults.waiting import eventually
+
+OUTSIDER = "prueba-de-fallas"
+"""An institution beside those that work: what a fault does to its records is not mixed with theirs."""
+
+_MEMBER = f"""
+[[institutions]]
+code = "{OUTSIDER}"
+name = "Prueba de fallas"
+kind = "municipal"
+territory = ["68001"]
+contacts = [{{ channel = "email", address = "avisos@{OUTSIDER}.mesa.example", purpose = "Recepción" }}]
+"""
+
+SMALL_DISK_BYTES = 400 * 2**20
+_BACK_WITHIN = 90
+
+
+class Setting(StrEnum):
+    """What a fault needs around it: nothing, two workers, proxies, or a small disk below one of the servers."""
+
+    PLAIN = "plain"
+    WORKERS = "two workers"
+    PROXIED = "proxied"
+    SMALL_KAFKA = "small disk of kafka"
+    SMALL_POSTGRES = "small disk of postgres"
+
+    @property
+    def unavailable(self) -> str | None:
+        """Why this machine cannot have it; None where it can."""
+        if self in (Setting.SMALL_KAFKA, Setting.SMALL_POSTGRES) and not _can_mount():
+            return "a small tmpfs can be mounted by root only, and not in every container"
+        return None
+
+
+@dataclass
+class System:
+    """The running system. ``random`` is drawn from the seed of the run; ``failpoints`` is their folder."""
+
+    stack: Stack
+    load: Load
+    random: Random
+    failpoints: Path
+    kafka: Proxy | None
+    postgres: Proxy | None
+
+    async def all_ready(self) -> None:
+        """Wait until every service says that it is ready, again."""
+        for name in self.stack.services:
+            await self.stack.wait_ready(name, _BACK_WITHIN)
+
+
+@contextmanager
+def frozen(pid: int | None) -> Iterator[None]:
+    """A process and all its children, stopped: connections stay open and nobody answers."""
+    assert pid is not None
+    process = psutil.Process(pid)
+    everyone = [process, *process.children(recursive=True)]
+    for one in everyone:
+        one.send_signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for one in everyone:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                one.send_signal(signal.SIGCONT)
+
+
+@asynccontextmanager
+async def system(setting: Setting, seed: int) -> AsyncIterator[System]:
+    """Start it and let everybody log in. Everything is removed when the block ends."""
+    async with AsyncExitStack() as opened:
+        folder = opened.enter_context(_folder())
+        directory = folder / "directory.toml"
+        directory.write_bytes(SEED.read_bytes() + _MEMBER.encode())
+        failpoints = folder / "failpoints"
+        failpoints.mkdir()
+        root = folder / "state"
+        if setting in (Setting.SMALL_KAFKA, Setting.SMALL_POSTGRES):
+            opened.enter_context(small_disk(root / setting.rpartition(" ")[2]))
+        ports = Ports.free(workers=2 if setting is Setting.WORKERS else 1)
+        environment = {"RUTA_TEST_FAILPOINTS": str(failpoints)}
+        kafka = postgres = None
+        if setting is Setting.PROXIED:
+            kafka = await opened.enter_async_context(Proxy(ports.kafka))
+            postgres = await opened.enter_async_context(Proxy(ports.postgres))
+            environment |= {
+                "RUTA_KAFKA_BOOTSTRAP": f"127.0.0.1:{kafka.port}",
+                "RUTA_DATABASE_PORT": str(postgres.port),
+            }
+        stack = Stack(
+            root, ports, directory_file=directory, extra_environment=environment,
+            advertised_kafka=kafka.port if kafka else None,
+        )  # fmt: skip
+        await opened.enter_async_context(stack)
+        await stack.start(*stack.services)
+        for name in stack.services:
+            await stack.wait_ready(name, _BACK_WITHIN)
+        load = await opened.enter_async_context(loaded(stack.target, seed))
+        yield System(stack, load, Random(seed), failpoints, kafka, postgres)  # noqa: S311 - a run that can be repeated
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="ruta-faults-"))
+    folder.chmod(0o711)  # PostgreSQL's own account must pass through when we are root
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def small_disk(place: Path) -> Iterator[None]:
+    """A small file system of its own at ``place``. Raises OSError where that may not be."""
+    place.parent.mkdir(mode=0o711, exist_ok=True)
+    place.mkdir()
+    _mount("-t", "tmpfs", "-o", f"size={SMALL_DISK_BYTES}", "tmpfs", str(place))
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", str(place)], check=False, capture_output=True)
+
+
+@contextmanager
+def full_disk(place: Path) -> Iterator[None]:
+    """Nothing is left of the file system at ``place`` while the block runs."""
+    ballast = place / "ballast"
+    with ballast.open("wb", buffering=0) as file:
+        for size in (2**20, 4096, 1):
+            with contextlib.suppress(OSError):
+                while True:
+                    file.write(b"\0" * size)
+    try:
+        yield
+    finally:
+        ballast.unlink()
+
+
+def _mount(*arguments: str) -> None:
+    made = subprocess.run(["mount", *arguments], check=False, capture_output=True)
+    if made.returncode != 0:
+        raise OSError("a file system could not be mounted")
+
+
+def _can_mount() -> bool:
+    if os.geteuid() != 0:
+        return False
+    with _folder() as folder:
+        try:
+            with small_disk(folder / "tried" / "disk"):
+                return True
+        except OSError:
+            return False
+
+
+async def terminated(pid: int) -> float:
+    """SIGTERM; returns the seconds until the process was gone."""
+    process = psutil.Process(pid)
+    began = asyncio.get_running_loop().time()
+    process.send_signal(signal.SIGTERM)
+
+    async def gone() -> bool:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+
+    await eventually(gone, 30, "the end after SIGTERM")
+    return asyncio.get_running_loop().time() - began
