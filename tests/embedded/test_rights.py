@@ -1,6 +1,7 @@
 """Who may do what on the real Kafka and PostgreSQL: topic = identity, everything else is denied."""
 
 import asyncio
+import logging
 from pathlib import Path
 
 import asyncpg
@@ -89,7 +90,8 @@ async def test_a_group_of_its_own(own_stack: Stack) -> None:
 async def test_a_wrong_password_is_refused(own_stack: Stack, caplog: pytest.LogCaptureFixture) -> None:
     producer = AIOKafkaProducer(**login(own_stack, "alfa", "wrong"))
     try:
-        with pytest.raises(KafkaConnectionError):
+        # Tests that take Kafka away silence its client.
+        with caplog.at_level(logging.ERROR, "aiokafka"), pytest.raises(KafkaConnectionError):
             await producer.start()
     finally:
         await producer.stop()
