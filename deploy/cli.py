@@ -152,6 +152,19 @@ def show(referral: Annotated[str, typer.Argument(help="The referral's UUID.")]) 
 
 
 @app.command()
+def lifecycle(
+    form: Annotated[
+        Literal["json", "markdown", "svg"],
+        typer.Option("--format", help="Every answer, a table of the verbs, or the diagram."),
+    ] = "markdown",
+) -> None:
+    """Print who may declare what in which state, and where it leads, from the code that decides."""
+    from deploy.commands_lifecycle import Format, run
+
+    run(Format(form))
+
+
+@app.command()
 def refold() -> None:
     """Fold all facts again and compare with the stored states; the exit code is 1 if any differs."""
     from deploy.commands_inspect import compare
