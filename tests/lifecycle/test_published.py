@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Set as AbstractSet
 
 import pytest
 
@@ -11,7 +12,7 @@ from deploy.lifecycle import cells, diagram, published, table
 from services.referrals.lifecycle import TRANSITIONS, Lead, Party
 from services.referrals.referral import ACTIVE, ENDED
 
-SETS: dict[str, set[State | None]] = {
+SETS: dict[str, AbstractSet[State | None]] = {
     "any": set(State),
     "any but `voided`": set(State) - {State.VOIDED},
     "any that is active": set(ACTIVE),
@@ -52,7 +53,7 @@ def test_the_rows_of_the_markdown_table_are_the_transitions() -> None:
         if not row.startswith("|"):
             break
         verb, froms, to, who, _, others = (part.strip() for part in row.strip("|").split("|"))
-        states: set[State | None] = SETS.get(froms) or {State(one) for one in re.findall(r"`(\w+)`", froms)}
+        states: AbstractSet[State | None] = SETS.get(froms) or {State(one) for one in re.findall(r"`(\w+)`", froms)}
         leads = re.match(r"`(\w+)`|unchanged|where it came from", to)
         assert leads is not None
         goal = State(leads[1]) if leads[1] else Lead.BACK if to.startswith("where") else Lead.UNCHANGED
