@@ -14,6 +14,8 @@ from secrets import randbelow
 
 from contracts.directory import SEED, load
 from deploy.commands_ledger import table, totals
+from deploy.demo import duties
+from deploy.demo.duties import Duty
 from deploy.demo.play import playing
 from deploy.demo.stories import CANARY, Story, draw
 from deploy.embedded.errors import StackError
@@ -23,6 +25,7 @@ from deploy.ledger import ledger
 from deploy.ledger.checks import wrong
 
 _PER_REFERRAL = 0.5  # seconds allowed for one referral, beside a fixed minute
+_PER_DUTY = 60.0  # seconds allowed for all steps of one
 
 
 def run(referrals: int, seed: int | None, as_json: bool, workers: int) -> int:
@@ -39,7 +42,8 @@ def run(referrals: int, seed: int | None, as_json: bool, workers: int) -> int:
 
 
 async def _run(folder: Path, referrals: int, seed: int, as_json: bool, workers: int) -> int:
-    stories = draw(load(SEED), referrals, seed, datetime.now(UTC).date())
+    today = datetime.now(UTC).date()
+    stories, owed = draw(load(SEED), referrals, seed, today), duties.draw(seed, today)
     _say(f"{referrals} referrals, seed {seed}")
     ports = Ports.free(workers)
     async with Stack(folder / "state", ports, report=lambda what, how: _say(f"{what}: {how}")) as stack:
@@ -48,17 +52,17 @@ async def _run(folder: Path, referrals: int, seed: int, as_json: bool, workers: 
             await stack.wait_ready(name, 60)
             _say(f"{name}: ready")
         began = time.monotonic()
-        problems = await _play(stack, stories)
+        problems = await _play(stack, stories, owed)
         _say(f"all steps taken and answered after {time.monotonic() - began:.1f} s; waiting for quiet")
         found = await ledger.check(stack.target, CANARY, within=60 + referrals * _PER_REFERRAL)
         _say(f"quiet and checked after {time.monotonic() - began:.1f} s")
     found = replace(found, problems=(*map(wrong, problems), *found.problems))
-    result = totals(found) | {"referrals": referrals, "seed": seed}
+    result = totals(found) | {"referrals": referrals, "duties": [duty.name for duty in owed], "seed": seed}
     print(json.dumps(result) if as_json else table(result))
     return 1 if found.problems else 0
 
 
-async def _play(stack: Stack, stories: tuple[Story, ...]) -> list[str]:
+async def _play(stack: Stack, stories: tuple[Story, ...], owed: tuple[Duty, ...]) -> list[str]:
     deadline = time.monotonic() + 60 + len(stories) * _PER_REFERRAL
     async with playing(stack.target) as play:
         await play.open_all(stories)
@@ -66,10 +70,19 @@ async def _play(stack: Stack, stories: tuple[Story, ...]) -> list[str]:
             if time.monotonic() > deadline:
                 raise StackError(f"{left} declarations had no answer in time; logs: {stack.state.logs}")
             await asyncio.sleep(0.1)
+        problems = []
+        for duty in owed:
+            try:
+                async with asyncio.timeout(_PER_DUTY):
+                    wrong = await play.perform(duty)
+            except TimeoutError:
+                wrong = f"{duty.name}: a step had no answer in {_PER_DUTY} s; logs: {stack.state.logs}"
+            _say(wrong or f"{duty.name}: {duty.shows}")
+            problems += [wrong] if wrong else []
         # The sealed part of a referral's last step lies behind its fact: give the readers the moment it takes.
         while play.untold() and time.monotonic() < deadline:
             await asyncio.sleep(0.1)
-        return list(play.untold())
+        return [*problems, *play.untold()]
 
 
 def _say(text: str) -> None:

@@ -1,9 +1,13 @@
-"""The demonstration beside `ruta up`: a new referral every few seconds, for as long as the system runs."""
+"""The demonstration beside `ruta up`: a new referral every few seconds, for as long as the system runs.
+
+Each round begins with the duties, so that the pages have a conflict that was settled, a revocation and a void to show.
+"""
 
 import asyncio
 from datetime import UTC, datetime
 from itertools import count
 
+from deploy.demo import duties
 from deploy.demo.play import playing
 from deploy.demo.stories import draw
 from deploy.provision import Target
@@ -19,6 +23,9 @@ async def play(target: Target) -> None:
     """Play until cancelled."""
     async with playing(target) as play:
         for seed in count(int(datetime.now(UTC).timestamp())):
-            for story in draw(target.directory, ROUND, seed, datetime.now(UTC).date()):
+            today = datetime.now(UTC).date()
+            for duty in duties.draw(seed, today):
+                await play.perform(duty)
+            for story in draw(target.directory, ROUND, seed, today):
                 await play.request(story)
                 await asyncio.sleep(EVERY)

@@ -10,11 +10,13 @@ from uuid import UUID
 
 from contracts.applied import Applied
 from contracts.codec import Declaration
-from contracts.facts import Fact
+from contracts.facts import Fact, RefusedFact
 from contracts.keys import Overlay
 from contracts.sdk import Connection, Inbox, Official, Opened, OutcomeUnknown, Publisher, SdkError, declare
+from contracts.sealing import Sealed
 from contracts.values import Verb
 from deploy.demo import mistakes
+from deploy.demo.duties import Step
 from deploy.demo.stories import CANARY, Story, details
 
 PAUSE = 0.5
@@ -50,6 +52,26 @@ class Actor:
                 await mistakes.send_garbage(self.code, self.connection, asked)
             else:
                 await self._send(wrong)
+
+    async def take(self, step: Step, need: UUID) -> str:
+        """Take a step of a duty; returns the kind of its answer, or the reason of its refusal."""
+        declaration = declare(
+            self.code,
+            step.details,
+            referral=step.referral,
+            need=need,
+            by=Official(id="funcionario-1"),
+            sealed=self._seal(step.sealed_for[1], step.sealed_for[0]) if step.sealed_for else None,
+            system="demo",
+        )
+        await self._send(declaration)
+        while True:
+            try:
+                answer = (await self.publisher.outcome(declaration.envelope.id)).data
+            except OutcomeUnknown:
+                await asyncio.sleep(PAUSE)
+            else:
+                return str(answer.reason) if isinstance(answer, RefusedFact) else answer.kind
 
     async def react(self) -> None:
         """Read for ever, whatever happens to the cluster meanwhile."""
@@ -106,7 +128,9 @@ class Actor:
         )
         if verb is not Verb.REQUESTED:
             return made
+        return replace(made, sealed=self._seal(story.referral, story.recipient))
+
+    def _seal(self, referral: UUID, recipient: str) -> Sealed:
         # Invented, and never to be found anywhere outside the sealed part: the ledger looks for it.
-        content = {"nombres": f"{CANARY}-{story.referral}", "relato": "Llegó sola hace dos días. " * 5}
-        sealed = self.keys.seal(json.dumps(content).encode(), story.referral, story.recipient)
-        return replace(made, sealed=sealed)
+        content = {"nombres": f"{CANARY}-{referral}", "relato": "Llegó sola hace dos días. " * 5}
+        return self.keys.seal(json.dumps(content).encode(), referral, recipient)

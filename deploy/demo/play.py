@@ -4,11 +4,13 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from contracts import keys
 from contracts.sdk import Connection, Inbox, Publisher
+from contracts.values import Verb
+from deploy.demo.duties import Duty
 from deploy.demo.institution import Actor
 from deploy.demo.stories import Story
 from deploy.keys import ensure, key_folder
@@ -24,6 +26,8 @@ class Play:
 
     actors: dict[str, Actor]
     stories: dict[UUID, Story]
+    sealed: set[tuple[str, UUID]] = field(default_factory=set)
+    """Who must have opened the sealed part of which referral."""
 
     async def open_all(self, stories: Iterable[Story]) -> None:
         """Let every sender make its request; what follows, the actors do by themselves."""
@@ -40,7 +44,18 @@ class Play:
     async def request(self, story: Story) -> None:
         """Open one story."""
         self.stories[story.referral] = story
+        self.sealed.add((story.recipient, story.referral))
         await self.actors[story.sender].request(story)
+
+    async def perform(self, duty: Duty) -> str | None:
+        """Take its steps one after the other; returns what went otherwise than it must, if anything."""
+        for step in duty.steps:
+            answer = await self.actors[step.by].take(step, duty.need)
+            if answer != step.answer:
+                return f"{duty.name}: {step.by} was answered {answer}, not {step.answer}, about {step.referral}"
+            if step.sealed_for and step.answer in (Verb.REQUESTED, Verb.REDIRECTED):
+                self.sealed.add(step.sealed_for)
+        return None
 
     def unanswered(self) -> int:
         """Steps and mistakes that still wait for their answer. A record sent again after a fault is not one."""
@@ -52,9 +67,9 @@ class Play:
     def untold(self) -> Sequence[str]:
         """What went wrong on the receiving side: sealed parts that did not open or are missing."""
         problems = [f"{code}: {why}" for code, actor in self.actors.items() for why in actor.unreadable]
-        closed = [s for s in self.stories.values() if s.referral not in self.actors[s.recipient].opened]
+        closed = [(code, referral) for code, referral in self.sealed if referral not in self.actors[code].opened]
         if closed:
-            problems.append(f"{len(closed)} of {len(self.stories)} sealed parts were not opened by their recipients")
+            problems.append(f"{len(closed)} of {len(self.sealed)} sealed parts were not opened by their recipients")
         return problems
 
 

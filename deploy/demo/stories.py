@@ -128,6 +128,14 @@ def _request(random: Random, recipient: Institution, today: date) -> Requested:
 def _basis(recipient: Institution, today: date, child: bool) -> LegalBasis:
     if recipient.kind.public:
         return LegalBasis(basis=Basis.PUBLIC_FUNCTION, norm="Ley-1581-2012-art-10")
+    given = authorised(today)
+    if not child:
+        return given
+    return given.model_copy(update={"representative": Representative.PARENT, "assent": Assent.GIVEN})
+
+
+def authorised(today: date) -> LegalBasis:
+    """An adult's authorisation, given today in person."""
     return LegalBasis(
         basis=Basis.AUTHORISATION,
         text_version="mesa-2026-1",
@@ -135,8 +143,6 @@ def _basis(recipient: Institution, today: date, child: bool) -> LegalBasis:
         given_on=today,
         languages=("es",),
         data_classes=(DataClass.IDENTITY, DataClass.CONTACT),
-        representative=Representative.PARENT if child else None,
-        assent=Assent.GIVEN if child else None,
     )
 
 

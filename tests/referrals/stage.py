@@ -10,6 +10,7 @@ from contracts.declarations import Details, Requested
 from contracts.facts import FactData
 from contracts.values import Verb
 from services.referrals.answers import Claim, Decided
+from services.referrals.chain import Members
 from services.referrals.entries import read
 from services.referrals.fold import Folded, SealedPart, fold
 from services.referrals.former import Former
@@ -21,6 +22,7 @@ from tests.support import builders as make
 class Stage:
     """What all institutions together have done so far."""
 
+    members: Members = field(default_factory=lambda: make.MEMBERS)
     referrals: dict[UUID, Referral] = field(default_factory=dict)
     claims: dict[tuple[str, UUID], Claim] = field(default_factory=dict)
     facts: list[Decided] = field(default_factory=list)
@@ -63,7 +65,7 @@ class Stage:
         self._offset += 1
         located: Located = make.located(make.record(made, offset=self._offset))
         folded: Folded = fold(
-            [read(located, make.MEMBERS)], self.referrals, self.claims, make.MEMBERS, self._formers(made)
+            [read(located, self.members)], self.referrals, self.claims, self.members, self._formers(made)
         )
         assert not folded.errors, folded.errors
         self.referrals.update(folded.referrals)

@@ -122,6 +122,7 @@ def test_every_command_of_the_readme(up: Up) -> None:
 
     result = json.loads(check("./ruta demo --referrals 200 --json", within=300))
     assert result["ledger_ok"] is True
+    assert len(result["duties"]) == 6
     assert result["published"] == sum(
         result[name] for name in ("applied", "refused", "duplicates", "conflicts", "quarantined")
     )
