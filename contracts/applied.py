@@ -41,7 +41,11 @@ Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 
 class Cause(Model):
-    """Which record caused the fact. ``owner`` is the institution that alone may write to that topic."""
+    """Which record caused the fact. ``owner`` is the institution that alone may write to that topic.
+
+    ``released``: the record had waited behind a failure of ours; its first fact here replaces the provisional outcome
+    (parked, or quarantined with ``internal-error``) that it was given when it came.
+    """
 
     cluster: str
     topic: str
@@ -51,6 +55,7 @@ class Cause(Model):
     owner: InstitutionCode
     event: UUID | None = None
     sha256: Sha256
+    released: Literal[True] | None = None
 
 
 class Actor(Model):

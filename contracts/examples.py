@@ -99,6 +99,10 @@ def example_facts() -> Iterable[Fact]:
         cause=_cause(asked, 93), problem=Problem.FIELD_INVALID, detail="details.service: enum", received_at=received_at
     )
     yield _fact(quarantined, None)
+    parked = facts.ParkedFact(
+        cause=_cause(again, 94), verb=Verb.ACCEPTED, received_at=received_at, declared_at=again.envelope.time
+    )
+    yield _fact(parked, REFERRAL)
 
 
 def _consequences() -> Iterable[Fact]:

@@ -28,6 +28,9 @@ FACT_NAMESPACE = UUID("6d0e3cbb-5a8f-5d6e-9d4c-0a4f3f1c7e21")
 
 MAX_FACT_BYTES = 8_192
 
+RELEASED = 1
+"""The ordinal of the outcome that replaces a provisional one, which has the ordinal 0."""
+
 
 class RefusedFact(Model):
     """A readable declaration that may not take effect: ``reason`` says why; ``state`` is where the referral stands.
@@ -74,7 +77,21 @@ class QuarantinedFact(Model):
     received_at: Moment
 
 
-FactData = AppliedFact | RefusedFact | DuplicateFact | ConflictFact | QuarantinedFact
+class ParkedFact(Model):
+    """A provisional outcome: the declaration waits, in order, behind one of its referral on which our rules failed.
+
+    The fact that decides it comes when the failure is mended, and says ``released`` in its cause. Nothing is to be sent
+    again.
+    """
+
+    kind: Literal["parked"] = "parked"
+    cause: Cause
+    verb: Verb
+    received_at: Moment
+    declared_at: Moment
+
+
+FactData = AppliedFact | RefusedFact | DuplicateFact | ConflictFact | QuarantinedFact | ParkedFact
 
 _DATA: TypeAdapter[FactData] = TypeAdapter(Annotated[FactData, Field(discriminator="kind")])
 
@@ -91,14 +108,27 @@ class Fact:
 
     @property
     def outcome(self) -> str:
-        """One of applied, refused, duplicate, conflict, quarantined."""
+        """One of applied, refused, duplicate, conflict, quarantined, parked."""
         return "applied" if isinstance(self.data, Applied) else self.data.kind
 
     @property
     def answer(self) -> bool:
-        """Whether it is the outcome of its record, the first of the facts that the record causes."""
+        """Whether it is the outcome of its record, the first of the facts that the record causes.
+
+        A record that waited behind a failure of ours has two: the provisional one first.
+        """
         cause = self.data.cause
-        return self.id == fact_id(cause.cluster, cause.topic_id, cause.partition, cause.offset, 0)
+        return self.id == fact_id(
+            cause.cluster, cause.topic_id, cause.partition, cause.offset, RELEASED if cause.released else 0
+        )
+
+    @property
+    def provisional(self) -> bool:
+        """Whether the record waits for a mend of ours, and another outcome will follow."""
+        data = self.data
+        return isinstance(data, ParkedFact) or (
+            isinstance(data, QuarantinedFact) and data.problem is Problem.INTERNAL_ERROR
+        )
 
     @property
     def key(self) -> bytes:

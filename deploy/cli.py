@@ -17,7 +17,9 @@ app = typer.Typer(
 )
 topics = typer.Typer(help="The topics, users and rights of Kafka.", no_args_is_help=True)
 app.add_typer(topics, name="topics")
-quarantine = typer.Typer(help="Records that could not be read.", no_args_is_help=True)
+quarantine = typer.Typer(
+    help="Records that could not be read, and those that wait for a mend of ours.", no_args_is_help=True
+)
 app.add_typer(quarantine, name="quarantine")
 audit = typer.Typer(help="The verifiable log.", no_args_is_help=True)
 app.add_typer(audit, name="audit")
@@ -188,10 +190,21 @@ def ledger(
 
 @quarantine.command("list")
 def quarantine_list() -> None:
-    """Print the newest records that could not be read, with what to mend."""
-    from deploy.commands_inspect import quarantine as run
+    """Print the newest records that could not be read, with what to mend, and what waits for its release."""
+    from deploy.commands_quarantine import listed
 
-    run()
+    listed()
+
+
+@quarantine.command("release")
+def quarantine_release(
+    referral: Annotated[str | None, typer.Option(help="Only what waits behind this referral's UUID.")] = None,
+) -> None:
+    """Decide what waited for a mend of our own rules, in the order in which it came; the exit code is 1 if any still
+    waits."""
+    from deploy.commands_quarantine import release as run
+
+    sys.exit(run(referral))
 
 
 @audit.command()

@@ -1,7 +1,6 @@
-"""`ruta show`, `ruta refold`, `ruta quarantine list`: what is known about a referral, and whether it holds."""
+"""`ruta show`, `ruta refold`, `ruta audit verify`: what is known about a referral, and whether it holds."""
 
 import asyncio
-import json
 import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -100,30 +99,6 @@ async def _compare() -> int:
     verdict = f"{len(result.differences)} differ" if result.differences else "all equal their stored state"
     print(f"{result.facts} facts folded into {result.referrals} referrals: {verdict}")
     return 1 if result.differences else 0
-
-
-def quarantine() -> None:
-    """`ruta quarantine list`: the records that could not be read, with coordinates and what to mend."""
-    asyncio.run(_quarantine())
-
-
-async def _quarantine() -> None:
-    table = Table("received (UTC)", "topic", "offset", "problem", "detail", box=None, pad_edge=False)
-    async with reader(running_stack()[0], "referrals") as connection:
-        rows = await connection.fetch(
-            "select received_at, value from fact where outcome = 'quarantined' order by position desc limit 500"
-        )
-    for row in reversed(rows):
-        fact = json.loads(row["value"])
-        cause = fact["cause"]
-        table.add_row(
-            f"{row['received_at']:%Y-%m-%d %H:%M:%S}",
-            cause["topic"],
-            str(cause["offset"]),
-            fact["problem"],
-            fact.get("detail", ""),
-        )
-    Console().print(table if rows else "nothing is quarantined")
 
 
 def verify() -> int:

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from contracts import keys, labels
 from contracts.applied import Applied
 from contracts.codec import Declaration
-from contracts.facts import DuplicateFact, Fact, QuarantinedFact, RefusedFact
+from contracts.facts import DuplicateFact, Fact, ParkedFact, QuarantinedFact, RefusedFact
 from contracts.sdk import Inbox, Opened, Publisher, SdkError, read_file
 from contracts.sdk.file import read_event
 from contracts.values import State
@@ -112,6 +112,8 @@ def describe(fact: Fact) -> str:
         case QuarantinedFact():
             detail = f" ({data.detail})" if data.detail else ""
             return f"quarantined offset {data.cause.offset}: {data.problem}{detail} - {labels.label(data.problem)}"
+        case ParkedFact():
+            return f"parked {data.verb} by {data.cause.owner}: it waits for a mend of ours, nothing is to be sent again"
         case DuplicateFact():
             return f"duplicate: fact {data.first} answered it already ({data.first_outcome})"
         case _:

@@ -1,7 +1,7 @@
 """Connections of the operator's tools to the embedded database."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import asyncpg
 
@@ -9,9 +9,14 @@ from deploy.provision import Target
 from deploy.provision_database import DATABASE, OPERATOR
 
 
-@asynccontextmanager
-async def reader(target: Target, schema: str, role: str = OPERATOR) -> AsyncIterator[asyncpg.Connection]:
+def reader(target: Target, schema: str, role: str = OPERATOR) -> AbstractAsyncContextManager[asyncpg.Connection]:
     """A read-only connection with one schema in view. Only the keys of the log need another role than ours."""
+    return connected(target, schema, role, default_transaction_read_only="on")
+
+
+@asynccontextmanager
+async def connected(target: Target, schema: str, role: str, **settings: str) -> AsyncIterator[asyncpg.Connection]:
+    """A connection of a role with one schema in view; for work that the services' roles alone may do."""
     connection = await asyncpg.connect(
         host=target.database_host,
         port=target.database_port,
@@ -21,7 +26,7 @@ async def reader(target: Target, schema: str, role: str = OPERATOR) -> AsyncIter
         server_settings={
             "application_name": "ruta",
             "search_path": schema,
-            "default_transaction_read_only": "on",
+            **settings,
         },
         timeout=10,
     )

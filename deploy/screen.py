@@ -77,7 +77,7 @@ def line(counts: Mapping[str, Any], statuses: Sequence[Status]) -> str:
 
 
 _FIGURES = ("referrals", "open_referrals", "decided", "applied", "refused", "duplicates", "conflicts",
-            "quarantined", "alerts", "mails", "leaves")  # fmt: skip
+            "quarantined", "parked", "alerts", "mails", "leaves")  # fmt: skip
 
 
 def _processes(stack: Stack) -> Table:

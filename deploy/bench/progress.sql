@@ -14,7 +14,7 @@ select count(*) from notifications.receipt;
 select coalesce(max(first_index + n), 0) from audit.batch where first_index = (select max(first_index) from audit.batch);
 
 -- outcomes --
-select outcome, count(*) as records from referrals.fact where ordinal = 0 group by outcome;
+select outcome, count(*) as records from referrals.fact where answer group by outcome;
 
 -- mails --
 -- E-mail alerts that nobody has sent yet.

@@ -11,7 +11,7 @@ from uuid import UUID
 from contracts import topics
 from contracts.applied import Applied
 from contracts.directory import Institution
-from contracts.facts import Fact
+from contracts.facts import RELEASED, Fact
 from deploy.ledger.kafka import OUTBOUND, Seen
 from services.notifications.routing import plan
 
@@ -46,12 +46,16 @@ wrong = partial(Misfit, Kind.WRONG)
 class StoredFact:
     """A row of the referral service's facts; ``sealed_for`` is set while the sealed part is kept.
 
-    A record may cause several: its outcome has the ordinal 0, what follows from it comes behind.
+    A record may cause several: its outcome (``answer``), and what follows from it. One on which our own rules failed,
+    or that came behind such a one, has a ``provisional`` outcome first, which ``waits`` until it is released.
     """
 
     fact_id: UUID
     outcome: str
     ordinal: int
+    answer: bool
+    provisional: bool
+    waits: bool
     owner: str
     place: Place
     digest: bytes
@@ -85,7 +89,7 @@ def offsets(seen: Sequence[Seen]) -> Iterable[Misfit]:
 def one_outcome_each(seen: Sequence[Seen], stored: Sequence[StoredFact]) -> Iterable[Misfit]:
     """Every inbound record has one outcome with its digest, and no fact is without its record or out of its order."""
     records = {_place(one): one for one in seen if topics.owner(one.topic)}
-    answered = Counter(fact.place for fact in stored if fact.ordinal == 0)
+    answered = Counter(fact.place for fact in outcomes(stored))
     ordinals: dict[Place, list[int]] = defaultdict(list)
     digests: dict[Place, set[bytes]] = defaultdict(set)
     for fact in stored:
@@ -100,6 +104,22 @@ def one_outcome_each(seen: Sequence[Seen], stored: Sequence[StoredFact]) -> Iter
             yield wrong(f"{_at(place)}: its facts have the ordinals {ordinals[place]}")
     for place in sorted(ordinals.keys() - records.keys()):
         yield wrong(f"{_at(place)} has an outcome but there is no such record")
+
+
+def outcomes(stored: Sequence[StoredFact]) -> Sequence[StoredFact]:
+    """The outcomes of all records; of a released one without the provisional one that it had before."""
+    released = {fact.place for fact in stored if fact.answer and fact.ordinal == RELEASED}
+    return [fact for fact in stored if fact.answer and not (fact.provisional and fact.place in released)]
+
+
+def parked(stored: Sequence[StoredFact]) -> Iterable[Misfit]:
+    """What has a provisional outcome waits for its release, and nothing else does."""
+    final = {fact.fact_id for fact in outcomes(stored)}
+    for fact in stored:
+        if fact.provisional and fact.fact_id in final and not fact.waits:
+            yield lost(f"{_at(fact.place)} has a provisional outcome, and nobody will release it")
+        elif fact.waits and not (fact.provisional and fact.fact_id in final):
+            yield wrong(f"{_at(fact.place)} waits for its release, but has its outcome")
 
 
 def versions(stored: Sequence[StoredFact], current: Mapping[UUID, int]) -> Iterable[Misfit]:

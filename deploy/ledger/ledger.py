@@ -36,6 +36,7 @@ class Ledger:
     duplicates: int
     conflicts: int
     quarantined: int
+    parked: int
     alerts: int
     mails: int
     leaves: int
@@ -66,6 +67,7 @@ async def check(target: Target, canary: str | None = None, within: float = 120) 
         problems: list[Misfit] = [
             *checks.offsets(seen),
             *checks.one_outcome_each(seen, standing),
+            *checks.parked(standing),
             *checks.versions(stored, current),
             *checks.published_facts(seen, stored),
             *checks.told_parties(seen, stored),
@@ -103,7 +105,7 @@ def _ledger(
     problems: list[Misfit],
 ) -> Ledger:
     published = sum(1 for one in seen if topics.owner(one.topic))
-    answers = [fact for fact in stored if fact.ordinal == 0]
+    answers = checks.outcomes(stored)
     outcomes = Counter(fact.outcome for fact in answers)
     if published != sum(outcomes.values()):
         problems.append(
@@ -119,6 +121,7 @@ def _ledger(
         duplicates=outcomes["duplicate"],
         conflicts=outcomes["conflict"],
         quarantined=outcomes["quarantined"],
+        parked=outcomes["parked"],
         alerts=len(alerts),
         mails=len(mails),
         leaves=sum(logged.values()),
@@ -132,6 +135,9 @@ def _fact(row: asyncpg.Record) -> StoredFact:
         fact_id=row["fact_id"],
         outcome=row["outcome"],
         ordinal=row["ordinal"],
+        answer=row["answer"],
+        provisional=row["provisional"],
+        waits=row["waits"],
         owner=row["owner"],
         place=_place(row),
         digest=row["digest"],

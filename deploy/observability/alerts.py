@@ -65,6 +65,16 @@ RULES = (
         "./ruta quarantine list names the record; the critical line of the log names the place in the code.",
     ),
     Rule(
+        "RutaParked", "max(ruta_parked_age_seconds) > 3600", 1, True,
+        "Records have waited for an hour for a mend of our rules; their referrals stand still.",
+        "Mend the rules, start the referral service again, then ./ruta quarantine release.",
+    ),
+    Rule(
+        "RutaParkedNearRetention", "max(ruta_parked_age_seconds) > 7 * 86400", 1, True,
+        "Records that wait for their release are in Kafka for a week more at most.",
+        "Lengthen retention.ms of their topics now (./ruta quarantine list names them); then mend and release.",
+    ),
+    Rule(
         "RutaQuarantineFlood", 'sum(rate(ruta_outcomes_total{outcome="quarantined"}[5m])) > 1', 5, False,
         "An institution sends records that cannot be read.",
         "./ruta quarantine list names it and the reason; its developers get the same answer in their out topic.",

@@ -43,10 +43,14 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
     (
         "What waits",
         (
-            Panel("Lag", {"{{job}}": "sum by (job) (ruta_lag)"}, width=6),
-            Panel("Watermark age", {"behind now": "max(ruta_watermark_age_seconds)"}, "s", 6),
-            Panel("Outbox age", {"{{job}}": "max by (job) (ruta_outbox_age_seconds)"}, "s", 6),
-            Panel("Mails", {"waiting": "max(ruta_mail_waiting)", "oldest (s)": "max(ruta_mail_age_seconds)"}, width=6),
+            Panel("Lag", {"{{job}}": "sum by (job) (ruta_lag)"}, width=4),
+            Panel("Watermark age", {"behind now": "max(ruta_watermark_age_seconds)"}, "s", 5),
+            Panel("Outbox age", {"{{job}}": "max by (job) (ruta_outbox_age_seconds)"}, "s", 5),
+            Panel("Mails", {"waiting": "max(ruta_mail_waiting)", "oldest (s)": "max(ruta_mail_age_seconds)"}, width=5),
+            Panel(
+                "Parked", {"records": "max(ruta_parked)", "oldest (s)": "max(ruta_parked_age_seconds)"}, width=5,
+                description="What waits for a mend of our own rules, and its release.",
+            ),
         ),
     ),
     (

@@ -4,11 +4,12 @@ select (select count(*) from referrals.referral) as referrals,
        (select count(*) from referrals.referral where state not in ('closed', 'redirected', 'withdrawn', 'voided'))
            as open_referrals,
        (select count(*) from referrals.fact where ordinal = 0) as decided,
-       (select count(*) from referrals.fact where outcome = 'applied' and ordinal = 0) as applied,
+       (select count(*) from referrals.fact where outcome = 'applied' and answer) as applied,
        (select count(*) from referrals.fact where outcome = 'refused') as refused,
        (select count(*) from referrals.fact where outcome = 'duplicate') as duplicates,
        (select count(*) from referrals.fact where outcome = 'conflict') as conflicts,
        (select count(*) from referrals.fact where outcome = 'quarantined') as quarantined,
+       (select count(*) from referrals.parked) as parked,
        (select count(*) from notifications.alert) as alerts,
        (select count(*) from notifications.alert where channel = 'email' and status = 'sent') as mails,
        (select count(*) from audit.entry) as leaves;
@@ -21,12 +22,16 @@ select occurred_at, recipient, kind, urgency, actor, referral
  limit $1;
 
 -- facts --
-select f.fact_id, f.outcome, f.ordinal, f.owner, p.topic, f.topic_id, f.partition, f.record_offset, f.digest, f.referral,
+select f.fact_id, f.outcome, f.ordinal, f.answer,
+       f.outcome = 'parked' or f.outcome = 'quarantined' and convert_from(f.value, 'UTF8')::json ->> 'problem' = 'internal-error'
+           as provisional,
+       w.fact_id is not null as waits, f.owner, p.topic, f.topic_id, f.partition, f.record_offset, f.digest, f.referral,
        f.version,
        f.parties, s.recipient as sealed_for
   from referrals.fact as f
   join referrals.intake_position as p using (cluster, topic_id, partition)
   left join referrals.sealed as s using (fact_id)
+  left join referrals.parked as w using (fact_id)
  order by f.position;
 
 -- versions --

@@ -1,6 +1,5 @@
 """The notification service, put together: one constructor, used by the process and by tests."""
 
-import asyncio
 import logging
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -23,7 +22,7 @@ from services.notifications.worker import Letter, Worker
 from services.runtime import database, sql, web
 from services.runtime.members import Members
 from services.runtime.pipeline import http, pipeline
-from services.runtime.process import Job, closing
+from services.runtime.process import Job, closing, every
 from services.runtime.telemetry import age, value
 
 log = logging.getLogger("ruta.notifications")
@@ -91,23 +90,16 @@ async def service(settings: Settings) -> AsyncIterator[list[Job]]:
 
         queue: Mapping[str, Any] = UNKNOWN
 
-        async def watch_queue() -> None:
+        async def count_queue() -> None:
             nonlocal queue
-            while True:
-                try:
-                    queue = await line.pool.fetchrow(_WORKER["queue"])
-                except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-                    log.warning("the queue cannot be counted", extra={"reason": type(error).__name__})
-                    queue = UNKNOWN
-                await asyncio.sleep(QUEUE_LOOKED_AT_EVERY)
+            queue = UNKNOWN  # unless there is an answer
+            queue = await line.pool.fetchrow(_WORKER["queue"])
 
         line.telemetry.watch("ruta.mail.waiting", lambda: value(queue["waiting"]))
         line.telemetry.watch("ruta.mail.age", lambda: value(age(queue["oldest"]) if queue["oldest"] else 0.0))
 
-        async def housekeeping() -> None:
-            while True:
-                await line.pool.execute(_WORKER["forget_job_log"], jobs.LOG_KEPT)
-                await asyncio.sleep(3600)
+        async def forget_job_log() -> None:
+            await line.pool.execute(_WORKER["forget_job_log"], jobs.LOG_KEPT)
 
         app = api.build(line.pool, line.missing, members.current, lambda: worker.down_since)
         web.expose(app, line.telemetry, line.missing)
@@ -115,4 +107,8 @@ async def service(settings: Settings) -> AsyncIterator[list[Job]]:
         live.add(app, line.pool, streams, members.current)
         pages.add(app, settings, line.pool, members.current)
         await stack.enter_async_context(line.reading())
-        yield [*line.jobs, worker.run, streams.run, http(app, settings), housekeeping, watch_queue]
+        beside = [
+            every(3600, "housekeeping", forget_job_log),
+            every(QUEUE_LOOKED_AT_EVERY, "counting mails", count_queue),
+        ]
+        yield [*line.jobs, worker.run, streams.run, http(app, settings), *beside]

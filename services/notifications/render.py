@@ -21,7 +21,7 @@ from uuid import UUID
 from contracts.directory import Institution
 from contracts.labels import label
 from contracts.moments import COLOMBIA, moment
-from contracts.values import Urgency
+from contracts.values import Problem, Urgency
 from services.notifications.routing import Alert
 
 CATALOGUE = Path(__file__).parent / "locales" / "es_CO.toml"
@@ -50,7 +50,9 @@ class Notice:
 
 def notice(alert: Alert, members: Mapping[str, Institution]) -> Notice:
     """The notice of an alert. Raises KeyError for a kind of fact that the catalogue does not know."""
-    texts = _catalogue()["notice"][alert.kind]
+    # What we failed on is not the sender's to mend, whatever the kind of its answer.
+    ours = alert.reason is Problem.INTERNAL_ERROR
+    texts = _catalogue()["notice"][str(alert.reason) if ours else alert.kind]
     given = {
         "actor": name(alert.actor, members),
         "verb": label(alert.verb) if alert.verb else "",

@@ -60,6 +60,7 @@ TOLD: Mapping[str, tuple[Told, ...]] = MappingProxyType(
         "refused": (Told.OWNER,),
         "conflict": (Told.OWNER,),
         "quarantined": (Told.OWNER,),
+        "parked": (Told.OWNER,),
         # The first answer stands and was told then.
         "duplicate": (),
     }

@@ -29,13 +29,18 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """A fact, the bytes that are stored and published, and who gets to see it. The answer of a record is ordinal 0."""
+    """A fact, the bytes that are stored and published, and who gets to see it."""
 
     entry: Entry
     ordinal: int
     fact: Fact
     value: bytes
     parties: tuple[str, ...]
+
+    @property
+    def answer(self) -> bool:
+        """Whether it is the outcome of its record; the others follow from that one."""
+        return self.ordinal == self.entry.first
 
 
 def refuse(
@@ -91,15 +96,28 @@ def quarantine(entry: Entry, flaw: Flaw) -> Decided:
     return decided(entry, fact, parties, None, None)
 
 
+def park(entry: Entry, said: Declaration) -> Decided:
+    """A readable declaration that waits behind one of its referral on which our own rules failed."""
+    head = said.envelope
+    fact = facts.ParkedFact(
+        cause=cause(entry, head.id),
+        verb=head.verb,
+        received_at=entry.located.record.received_at,
+        declared_at=head.time,
+    )
+    return decided(entry, fact, (entry.owner,), head.referral, head.need)
+
+
 def decided(
     entry: Entry,
     data: FactData,
     parties: Iterable[str],
     referral: UUID | None,
     need: UUID | None,
-    ordinal: int = 0,
+    further: int = 0,
 ) -> Decided:
-    """The fact with its identity and its bytes. Raises ValueError beyond the bound of a fact."""
+    """The ``further``-th fact of the record, with its identity and bytes. Raises ValueError beyond a fact's bound."""
+    ordinal = entry.first + further
     fact = Fact(entry.fact_id(ordinal), entry.located.record.received_at, referral, need, data)
     return Decided(entry, ordinal, fact, fact.value(), tuple(dict.fromkeys(parties)))
 
@@ -116,4 +134,5 @@ def cause(entry: Entry, event: UUID | None) -> Cause:
         owner=entry.owner,
         event=event,
         sha256=entry.digest.hex(),
+        released=True if entry.first else None,
     )

@@ -1,26 +1,35 @@
 """The referral service, put together: one constructor, used by the process and by tests."""
 
-import asyncio
+import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 
 from contracts import topics
 from contracts.codec import Located
 from services.referrals import api, pages, publish, store
+from services.referrals.fold import Folded
+from services.referrals.settings import Settings
+from services.referrals.throttle import Throttle
 from services.runtime import clock, sql, web
 from services.runtime.members import Members
 from services.runtime.pipeline import http, pipeline
-from services.runtime.process import Job
-from services.runtime.settings import Settings
+from services.runtime.process import Job, every
+from services.runtime.telemetry import age, value
 
 _SQL = sql.load(Path(__file__).parent / "sql" / "relay.sql")
+_PARKED = sql.load(Path(__file__).parent / "sql" / "parked.sql")
 
 SEALED_KEPT = timedelta(days=14)
 """As long as the recipient's topic keeps it; afterwards only the recipient has it."""
+
+
+COUNTED_EVERY = 10.0
+"""Seconds between two looks at what waits for a mend."""
 
 
 def inbound(topic: str) -> bool:
@@ -32,18 +41,21 @@ def inbound(topic: str) -> bool:
 async def service(settings: Settings) -> AsyncIterator[list[Job]]:
     """Intake, relay, API and housekeeping of one process."""
     members = Members(settings.directory_file)
-    outcomes: Mapping[tuple[str, str], int] = {}
+    folded, throttle = Folded(), Throttle()
 
     async def work(connection: asyncpg.Connection, batch: Sequence[Located], unstorable: bool) -> None:
         cluster = line.intake.cluster or await line.intake.learn()
         if len(members.reachable(cluster.topic_ids)) < len(members.current()):
             cluster = await line.intake.learn()  # a member's topics may have been made a moment ago
-        nonlocal outcomes
-        outcomes = await store.apply(connection, batch, unstorable, members.reachable(cluster.topic_ids))
+        nonlocal folded
+        reachable = members.reachable(cluster.topic_ids)
+        folded = await store.apply(connection, batch, unstorable, reachable, settings.internal_errors)
 
     def committed() -> None:
-        for (outcome, reason), count in outcomes.items():
+        for (outcome, reason), count in store.outcomes(folded).items():
             line.telemetry.add("ruta.outcomes", count, outcome=outcome, reason=reason)
+        for topic, seconds in throttle.pauses(folded, time.monotonic()):
+            line.intake.pause(topic, seconds)
 
     async with pipeline(
         settings,
@@ -59,13 +71,23 @@ async def service(settings: Settings) -> AsyncIterator[list[Job]]:
         committed=committed,
     ) as line:
 
-        async def housekeeping() -> None:
-            while True:
-                await line.pool.execute(_SQL["forget_sealed"], clock.now() - SEALED_KEPT)
-                await asyncio.sleep(3600)
+        async def forget_sealed() -> None:
+            await line.pool.execute(_SQL["forget_sealed"], clock.now() - SEALED_KEPT)
 
+        parked: Mapping[str, Any] = {"records": 0, "oldest": None}
+
+        async def count_parked() -> None:
+            nonlocal parked
+            parked = await line.pool.fetchrow(_PARKED["waiting"])
+
+        line.telemetry.watch("ruta.parked", lambda: value(parked["records"]))
+        line.telemetry.watch("ruta.parked.age", lambda: value(age(parked["oldest"]) if parked["oldest"] else 0.0))
         app = api.build(line.pool, line.missing)
         web.expose(app, line.telemetry, line.missing)
         pages.add(app, settings, line.pool, members.current)
         async with line.reading():
-            yield [*line.jobs, http(app, settings), housekeeping]
+            beside = [
+                every(3600, "housekeeping", forget_sealed),
+                every(COUNTED_EVERY, "counting what is parked", count_parked),
+            ]
+            yield [*line.jobs, http(app, settings), *beside]

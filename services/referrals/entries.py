@@ -14,13 +14,17 @@ from services.referrals.chain import Members
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A record as far as it can be judged alone. ``owner`` is the topic's owner, or the desk's declared source."""
+    """A record as far as it can be judged alone. ``owner`` is the topic's owner, or the desk's declared source.
+
+    ``first``: the ordinal of its outcome, facts.RELEASED for a record that had a provisional one before.
+    """
 
     located: Located
     owner: str
     digest: bytes
     content: Declaration | Flaw
     error: Exception | None = None
+    first: int = 0
 
     def fact_id(self, ordinal: int) -> UUID:
         """The id of the ``ordinal``-th fact that the record causes."""

@@ -1,10 +1,11 @@
 """What a batch of records does, in memory: every record gets exactly one outcome, in the order of arrival. Pure.
 
 Failures of the rules themselves (our mistakes) quarantine their record as ``internal-error`` and are returned
-beside the facts, so that the shell can raise an alarm; the rest of the batch is not held up.
+beside the facts, so that the shell can raise an alarm. What comes later for that referral, or one of its chain, is
+parked in order; the rest of the batch is not held up.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
@@ -47,14 +48,25 @@ class _Step:
     sealed: tuple[SealedPart, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A record whose outcome is provisional. ``root``: of the chain that waits with it, None if it was unreadable."""
+
+    decided: Decided
+    root: UUID | None
+    failed: bool
+
+
 @dataclass(slots=True)
 class Folded:
-    """What a batch does: facts in order, referrals as they stand afterwards, sealed parts, our own failures."""
+    """What a batch does: facts in order, referrals as they stand afterwards, sealed parts, our own failures and what
+    waits because of them."""
 
     facts: list[Decided] = field(default_factory=list)
     referrals: dict[UUID, Referral] = field(default_factory=dict)
     sealed: list[SealedPart] = field(default_factory=list)
     errors: list[Exception] = field(default_factory=list)
+    waiting: list[Waiting] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -66,6 +78,8 @@ class _Known:
     formers: dict[Person, list[Former]]
     members: Members
     changed: dict[UUID, Referral]
+    parked: dict[UUID, set[str]]
+    """Of each chain that waits, by its root: whose declarations do."""
     chains: dict[UUID, list[UUID]] = field(default_factory=dict)
     """Of each root that has children: all referrals of the chain, the root first."""
 
@@ -75,6 +89,18 @@ class _Known:
 
     def referral(self, id: UUID) -> Referral | None:  # noqa: A002
         return self.changed.get(id) or self.stored.get(id)
+
+    def root(self, id: UUID) -> UUID:  # noqa: A002
+        referral = self.referral(id)
+        return referral.root if referral else id
+
+    def waits(self, owner: str, id: UUID) -> bool:  # noqa: A002
+        """Whether a declaration of this institution must wait. To others the referral stays unknown."""
+        owners = self.parked.get(self.root(id))
+        if owners is None or owner in owners:
+            return owners is not None
+        referral = self.referral(id)
+        return referral is not None and bool(chains.parts(owner, referral, self.chain(referral), self.members))
 
     def chain(self, referral: Referral) -> Chain:
         ids = self.chains.get(referral.root, (referral.id,))
@@ -104,10 +130,12 @@ def fold(
     claims: Mapping[tuple[str, UUID], Claim],
     members: Members,
     formers: Mapping[Person, Sequence[Former]] | None = None,
+    parked: Mapping[UUID, Collection[str]] | None = None,
 ) -> Folded:
     """Decide all entries in order.
 
-    ``referrals`` (whole chains), ``claims`` and ``formers`` are what the database holds for them.
+    ``referrals`` (whole chains), ``claims``, ``formers`` and ``parked`` (by root of a chain, whose declarations wait)
+    are what the database holds for them.
     """
     folded = Folded()
     known = _Known(
@@ -116,17 +144,21 @@ def fold(
         {person: list(found) for person, found in (formers or {}).items()},
         members,
         folded.referrals,
+        {root: set(owners) for root, owners in (parked or {}).items()},
     )
     for entry in entries:
+        error = entry.error
         try:
             step = _decide(entry, known)
-        except Exception as error:
-            folded.errors.append(error)
+        except Exception as raised:
+            error = raised
             flaw = Flaw(Problem.INTERNAL_ERROR, envelope=entry.content.envelope)
             step = _Step((answers.quarantine(entry, flaw),))
-        if entry.error is not None:
-            folded.errors.append(entry.error)
+        if error is not None:
+            folded.errors.append(error)
         answer = step.decided[0].fact
+        if answer.provisional:
+            folded.waiting.append(_wait(step.decided[0], known, failed=error is not None))
         if isinstance(entry.content, Declaration) and answer.outcome in ("applied", "refused"):
             known.claims[entry.owner, entry.content.envelope.id] = Claim(answer.id, entry.digest, answer.outcome)
         folded.facts += step.decided
@@ -135,10 +167,21 @@ def fold(
     return folded
 
 
+def _wait(decided: Decided, known: _Known, *, failed: bool) -> Waiting:
+    said = decided.entry.content
+    if isinstance(said, Flaw):
+        return Waiting(decided, None, failed)  # it may be about anything, so nothing waits behind it
+    root = known.root(said.envelope.referral)
+    known.parked.setdefault(root, set()).add(decided.entry.owner)
+    return Waiting(decided, root, failed)
+
+
 def _decide(entry: Entry, known: _Known) -> _Step:
     said = entry.content
     if isinstance(said, Flaw):
         return _Step((answers.quarantine(entry, said),))
+    if known.parked and known.waits(entry.owner, said.envelope.referral):
+        return _Step((answers.park(entry, said),))
     claim = known.claims.get((entry.owner, said.envelope.id))
     if claim is not None:
         return _Step((answers.again(entry, said, claim),))
@@ -178,14 +221,14 @@ def _applied(entry: Entry, said: Declaration, changes: Iterable[Change], known: 
     after: dict[UUID, Referral] = {}
     sealed: list[SealedPart] = []
     need = said.envelope.need
-    for ordinal, change in enumerate(changes):
+    for further, change in enumerate(changes):
         before = after.get(change.referral) or known.referral(change.referral)
         jwe = codec.sealed_bytes(said.sealed) if said.sealed and change.sealed_to not in (None, entry.owner) else None
         data = _fact(entry, said, change, before, jwe)
         now = after[change.referral] = evolve(before, change.referral, need, data)
         # Whoever declared gets the answer, whatever its part.
-        parties = (now.sender, now.recipient, *change.sees, *((entry.owner,) if ordinal == 0 else ()))
-        one = answers.decided(entry, data, parties, change.referral, need, ordinal)
+        parties = (now.sender, now.recipient, *change.sees, *((entry.owner,) if further == 0 else ()))
+        one = answers.decided(entry, data, parties, change.referral, need, further)
         decided.append(one)
         if jwe and change.sealed_to:
             sealed.append(SealedPart(one.fact.id, change.sealed_to, jwe))

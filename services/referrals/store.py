@@ -7,7 +7,8 @@ update in this order, lost updates with a blind upsert.
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
@@ -25,15 +26,28 @@ from services.referrals.fold import Folded, Person, fold
 from services.referrals.former import Former
 from services.referrals.referral import Referral
 from services.runtime import failpoints, logs, sql
+from services.runtime.intake import Halted
 
 log = logging.getLogger("ruta.referrals")
 _SQL = sql.load(Path(__file__).parent / "sql" / "intake.sql")
+_PARKED = sql.load(Path(__file__).parent / "sql" / "parked.sql")
 
 _FACT_COLUMNS = (
-    "fact_id", "kind", "outcome", "ordinal", "referral", "version", "need", "owner", "event_id", "digest",
+    "fact_id", "kind", "outcome", "ordinal", "answer", "referral", "version", "need", "owner", "event_id", "digest",
     "parties", "received_at", "cluster", "topic_id", "partition", "record_offset", "value",
     "traceparent",
 )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What the database holds for a batch; the rows of ``locked`` are held to the end of the transaction."""
+
+    locked: Sequence[asyncpg.Record]
+    referrals: Mapping[UUID, Referral]
+    claims: Mapping[tuple[str, UUID], Claim]
+    formers: Mapping[Person, Sequence[Former]]
+    parked: Mapping[UUID, Collection[str]]
 
 
 async def apply(
@@ -41,15 +55,29 @@ async def apply(
     batch: Sequence[Located],
     refused_by_storage: bool,
     members: Mapping[str, Institution],
-) -> Mapping[tuple[str, str], int]:
+    bearable: int,
+) -> Folded:
     """Take a batch inside the caller's transaction: states, facts and sealed parts, or nothing at all.
 
-    Returns how often each outcome was given, with its reason code where it has one.
+    Raises Halted when more than ``bearable`` declarations would wait for a mend of our own rules.
     """
     entries = [read(located, members) for located in batch]
     if refused_by_storage:
         entries = [unstorable(entry) for entry in entries]
     failpoints.hit("intake.decoded")
+    found = await look_up(connection, entries)
+    failpoints.hit("intake.claimed")
+    folded = fold(entries, found.referrals, found.claims, members, found.formers, found.parked)
+    failpoints.hit("intake.folded")
+    if folded.errors:
+        await _bear(connection, folded.errors, bearable)
+    await write(connection, folded, found)
+    _report(folded)
+    return folded
+
+
+async def look_up(connection: asyncpg.Connection, entries: Sequence[Entry]) -> Found:
+    """Lock what these records may change, and read what they are decided on."""
     declared = [entry for entry in entries if isinstance(entry.content, Declaration)]
     opening = {opened for entry in declared if (opened := entry.opens)}
     if opening:
@@ -58,17 +86,27 @@ async def apply(
     failpoints.hit("intake.locked")
     referrals = {row["referral"]: rows.restore(row) for row in locked if row["version"]}
     claims, formers = await _claims(connection, declared), await _formers(connection, declared)
-    failpoints.hit("intake.claimed")
-    folded = fold(entries, referrals, claims, members, formers)
-    failpoints.hit("intake.folded")
-    await _save(connection, folded, referrals)
-    in_vain = [row["referral"] for row in locked if not row["version"] and row["referral"] not in folded.referrals]
+    return Found(locked, referrals, claims, formers, await _parked(connection, declared, referrals))
+
+
+async def write(connection: asyncpg.Connection, folded: Folded, found: Found) -> None:
+    """Store what was decided."""
+    await _save(connection, folded, found.referrals)
+    in_vain = [r["referral"] for r in found.locked if not r["version"] and r["referral"] not in folded.referrals]
     if in_vain:
         await connection.execute(_SQL["forget"], in_vain)
     failpoints.hit("intake.saved")
     await _append(connection, folded)
     failpoints.hit("intake.appended")
-    return _report(folded)
+
+
+async def _bear(connection: asyncpg.Connection, errors: Sequence[Exception], bearable: int) -> None:
+    if len(errors) + await connection.fetchval(_PARKED["failures"]) > bearable:
+        log.critical("too many internal errors", extra={"records": len(errors), "reason": logs.describe(errors[0])})
+        raise Halted(
+            f"our own rules fail on more than {bearable} declarations: mend and start again, "
+            "or release what is mended (ruta quarantine release)"
+        )
 
 
 async def _lock(
@@ -112,6 +150,18 @@ async def _claims(connection: asyncpg.Connection, declared: Sequence[Entry]) -> 
     return {(r["owner"], r["event_id"]): Claim(r["fact_id"], r["digest"], r["outcome"]) for r in found}
 
 
+async def _parked(
+    connection: asyncpg.Connection, declared: Sequence[Entry], referrals: Mapping[UUID, Referral]
+) -> Mapping[UUID, Collection[str]]:
+    """Read behind the locks, so that nobody parks or releases one of these chains meanwhile."""
+    named = {entry.content.envelope.referral for entry in declared if entry.content.envelope}
+    roots = {referrals[one].root if one in referrals else one for one in named}
+    parked: dict[UUID, set[str]] = {}
+    for row in await connection.fetch(_PARKED["parked"], list(roots)) if roots else ():
+        parked.setdefault(row["root"], set()).add(row["owner"])
+    return parked
+
+
 async def _save(connection: asyncpg.Connection, folded: Folded, stored: Mapping[UUID, Referral]) -> None:
     opened = [(*rows.changing(r), *rows.lasting(r)) for r in folded.referrals.values() if r.id not in stored]
     changed = [rows.changing(r) for r in folded.referrals.values() if r.id in stored]
@@ -131,26 +181,33 @@ async def _append(connection: asyncpg.Connection, folded: Folded) -> None:
             records=[(s.fact_id, s.recipient, s.jwe) for s in folded.sealed],
             columns=("fact_id", "recipient", "jwe"),
         )
+    if folded.waiting:
+        waiting = [(w.decided.fact.id, w.root, w.decided.entry.owner, w.failed) for w in folded.waiting]
+        await connection.execute(_PARKED["park"], *map(list, zip(*waiting, strict=True)))
     await connection.execute(_SQL["notify"])
 
 
 def _row(decided: Decided) -> tuple[object, ...]:
     fact, cause, head = decided.fact, decided.fact.data.cause, decided.entry.content.envelope
     return (
-        fact.id, fact.data.kind, fact.outcome, decided.ordinal, fact.referral, getattr(fact.data, "version", None),
-        fact.need, cause.owner, cause.event, decided.entry.digest, list(decided.parties), fact.time, cause.cluster,
-        cause.topic_id, cause.partition, cause.offset, decided.value, head and head.traceparent,
+        fact.id, fact.data.kind, fact.outcome, decided.ordinal, decided.answer, fact.referral,
+        getattr(fact.data, "version", None), fact.need, cause.owner, cause.event, decided.entry.digest,
+        list(decided.parties), fact.time, cause.cluster, cause.topic_id, cause.partition, cause.offset, decided.value,
+        head and head.traceparent,
     )  # fmt: skip
 
 
-def _report(folded: Folded) -> Mapping[tuple[str, str], int]:
+def outcomes(folded: Folded) -> Counter[tuple[str, str]]:
+    """How often each outcome was given, with its reason code where it has one."""
+    return Counter((one.fact.outcome, _reason(one)) for one in folded.facts if one.answer)
+
+
+def _report(folded: Folded) -> None:
     for error in folded.errors:
         log.critical("internal error in the rules, record quarantined", extra={"reason": logs.describe(error)})
-    answers = [decided for decided in folded.facts if decided.ordinal == 0]
-    outcomes = Counter((decided.fact.outcome, _reason(decided)) for decided in answers)
-    told = {reason or outcome: count for (outcome, reason), count in outcomes.items()}
-    log.info("batch", extra={"records": len(answers), "outcomes": told})
-    return outcomes
+    counted = outcomes(folded)
+    told = {reason or outcome: count for (outcome, reason), count in counted.items()}
+    log.info("batch", extra={"records": counted.total(), "outcomes": told})
 
 
 def _reason(decided: Decided) -> str:

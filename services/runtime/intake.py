@@ -35,12 +35,20 @@ HANDED_OVER_WITHIN = 5.0
 ACKNOWLEDGED_EVERY = 1.0
 """Seconds between two commits of offsets to Kafka."""
 
+HALTED_FOR = 5.0
+"""Seconds until a batch that was refused as a whole is tried again."""
+
 LISTED_EVERY = 3.0
 """Seconds between two looks at the topics there are."""
 
 
 class Gap(RuntimeError):
     """Kafka no longer has the records where this service must go on; nothing may be skipped in silence."""
+
+
+class Halted(RuntimeError):
+    """The work does not go on until somebody acts; the text says how. Nothing of the batch is done, it is tried
+    again."""
 
 
 Work = Callable[[asyncpg.Connection, Sequence[Located], bool], Awaitable[None]]
@@ -66,6 +74,8 @@ class Intake:
     consumer: Any = None
     cluster: kafka.Cluster | None = None
     busy_since: float | None = None
+    halted: str | None = None
+    """Why nothing is taken, while somebody has to act."""
     unread: frozenset[str] = frozenset()
     positions: Positions = field(default_factory=Positions)
     ended: asyncio.Event = field(default_factory=asyncio.Event)
@@ -95,9 +105,7 @@ class Intake:
             try:
                 await self._placed.wait()
                 failpoints.hit("intake.fetched")
-                self.busy_since = time.monotonic()
-                await self._take([kafka.record(raw) for raw in batch])
-                self.busy_since = None
+                await self._take_when_it_may([kafka.record(raw) for raw in batch])
             except Exception as error:
                 self.fail(error)
             else:
@@ -106,8 +114,18 @@ class Intake:
         await self.ended.wait()
 
     def missing(self) -> list[str]:
-        """Topics that nobody reads, as readiness says it."""
-        return [f"{topic} is not read yet" for topic in sorted(self.unread)]
+        """Why nothing is taken, and topics that nobody reads, as readiness says it."""
+        return [*filter(None, [self.halted]), *(f"{topic} is not read yet" for topic in sorted(self.unread))]
+
+    def pause(self, topic: str, seconds: float) -> None:
+        """Leave a topic alone for so long. Its records wait in Kafka, the others' are taken."""
+        ours: set[TopicPartition] = {one for one in self.consumer.consumer.assignment() if one.topic == topic}
+        self.consumer.consumer.pause(*ours)
+        asyncio.get_running_loop().call_later(seconds, self._resume, ours)
+
+    def _resume(self, paused: set[TopicPartition]) -> None:
+        # What was taken away meanwhile begins without a pause wherever it is now.
+        self.consumer.consumer.resume(*(paused & self.consumer.consumer.assignment()))
 
     async def learn(self) -> kafka.Cluster:
         """Ask for the topics anew."""
@@ -175,6 +193,22 @@ class Intake:
             except (KafkaError, IllegalStateError) as error:
                 # Tried again; a rebalance may have taken a partition meanwhile.
                 log.info("offsets not committed", extra={"reason": type(error).__name__})
+
+    async def _take_when_it_may(self, records: list[Record]) -> None:
+        while not self.ended.is_set():
+            self.busy_since = time.monotonic()
+            try:
+                await self._take(records)
+            except Halted as why:
+                if self.halted is None:
+                    log.critical("intake stands still until somebody acts, /readyz says how")
+                self.halted, self.busy_since = str(why), None
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(HALTED_FOR):
+                        await self.ended.wait()
+            else:
+                self.halted = self.busy_since = None
+                return
 
     async def _take(self, records: list[Record]) -> None:
         async with self._using:

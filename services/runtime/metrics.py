@@ -66,6 +66,14 @@ _ALL = (
         (REFERRALS,), ("outcome", "reason"),
     ),
     Metric(
+        "ruta.parked", Kind.GAUGE, "{record}",
+        "records that wait for a mend of our own rules and their release (ruta quarantine release)", (REFERRALS,),
+    ),
+    Metric(
+        "ruta.parked.age", Kind.GAUGE, "s",
+        "how long the oldest of them has waited; Kafka keeps it for fourteen days", (REFERRALS,),
+    ),
+    Metric(
         "ruta.watermark.age", Kind.GAUGE, "s",
         "how far the least consumed inbound topic is behind now; deadlines are judged only up to there", (REFERRALS,),
     ),

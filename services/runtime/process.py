@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 
+import asyncpg
 import uvloop
 
 from services.runtime import logs
@@ -36,6 +37,20 @@ def run(name: str, service: Service) -> None:
     except Exception as error:
         log.critical("service failed", exc_info=error)
         sys.exit(1)
+
+
+def every(seconds: float, what: str, work: Callable[[], Awaitable[object]]) -> Job:
+    """A job beside the work, done now and then: where the database fails it, it is left for the next time."""
+
+    async def job() -> None:
+        while True:
+            try:
+                await work()
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                log.warning("%s failed", what, extra={"reason": type(error).__name__})
+            await asyncio.sleep(seconds)
+
+    return job
 
 
 def _leave_by(seconds: float) -> None:

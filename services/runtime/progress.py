@@ -28,14 +28,15 @@ class ConsumerProgress:
             return ["a batch has been waiting for the database"]
         if not consumer.assignment():
             return []  # more workers than topics: this one waits for its turn
-        total, polled = 0, 0
+        total, polled, lag = 0, 0, 0
         for partition in consumer.assignment():
             state = _state(consumer, partition)
             if state is None or not state.has_valid_position:
                 return ["positions are not known yet"]
             total += state.position
             polled = max(polled, state.timestamp or 0)
-        lag = sum(lags(consumer).values())
+            if not state.paused:  # what we leave alone on purpose does not stand still
+                lag += max(0, (state.highwater or 0) - state.position)
         # A fetch is answered several times a second even when there is nothing to read.
         if time.time() * 1000 - polled > STALL_SECONDS * 1000:
             return ["Kafka does not answer"]

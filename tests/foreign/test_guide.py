@@ -180,7 +180,10 @@ def test_the_headers_and_verbs_are_those_of_the_contract() -> None:
     (verbs,) = re.findall(r"Supported verbs: (.*?)\.\n", GUIDE, re.DOTALL)
     assert re.findall(r"`([a-z-]+)`", verbs) == list(BODIES)
     outcomes = re.findall(r"\| `co\.ruta\.fact\.([a-z<>]+)\.v1` \| (\w+)", GUIDE)
-    assert outcomes == [("<verb>", "applied"), *((o, o) for o in ("refused", "duplicate", "conflict", "quarantined"))]
+    assert outcomes == [
+        ("<verb>", "applied"),
+        *((o, o) for o in ("refused", "duplicate", "conflict", "quarantined", "parked")),
+    ]
 
 
 def test_the_limits_are_those_of_the_contract() -> None:

@@ -94,7 +94,10 @@ def stored(fact: Fact, place: Place, parties: frozenset[str], sealed_for: str | 
     version = fact.data.version if isinstance(fact.data, Applied) else None
     digest = f"{place[0]}{place[2]}".encode()
     owner = fact.data.cause.owner
-    return StoredFact(fact.id, fact.outcome, 0, owner, place, digest, fact.referral, version, parties, sealed_for)
+    return StoredFact(
+        fact.id, fact.outcome, 0, True, fact.provisional, False, owner, place, digest, fact.referral, version, parties,
+        sealed_for,
+    )  # fmt: skip
 
 
 BOTH = frozenset({SENDER, RECIPIENT})
@@ -127,6 +130,7 @@ class Ledger:
         found = {
             "offsets": checks.offsets(self.seen),
             "one_outcome_each": checks.one_outcome_each(self.seen, self.stored),
+            "parked": checks.parked(self.stored),
             "versions": checks.versions(self.stored, {REFERRAL: self.version}),
             "published_facts": checks.published_facts(self.seen, self.stored),
             "told_parties": checks.told_parties(self.seen, self.stored),
@@ -163,6 +167,14 @@ def at(topic: str, *facts: Fact | SealedPart) -> tuple[Seen, ...]:
     return (*others, *made)
 
 
+def released(*, waits: bool) -> tuple[StoredFact, ...]:
+    """The second record was parked first; its outcome came with its release."""
+    before = replace(
+        STORED[1], fact_id=UUID(int=14), outcome="parked", version=None, provisional=True, waits=waits, sealed_for=None
+    )
+    return (STORED[0], before, STORED[2], replace(STORED[1], ordinal=1))
+
+
 STATUS_FAILED = (replace(ALERTS[0], status="failed"), *ALERTS[1:])
 BY_MAIL = next(alert for alert in ALERTS if alert.channel == "email")
 
@@ -181,6 +193,14 @@ def test_a_batch_that_a_crash_repeated_fits() -> None:
     assert Ledger(seen=published_twice, logged=logged).problems() == []
 
 
+def test_what_waits_and_what_was_released_fits() -> None:
+    waiting = with_stored(2, provisional=True, waits=True)
+    assert Ledger(stored=waiting).problems() == []
+    assert list(checks.one_outcome_each(SEEN, released(waits=False))) == []
+    assert list(checks.parked(released(waits=False))) == []
+    assert Counter(one.outcome for one in checks.outcomes(released(waits=False))) == {"applied": 2, "quarantined": 1}
+
+
 @pytest.mark.parametrize(
     ("ledger", "check", "problem"),
     [
@@ -189,8 +209,17 @@ def test_a_batch_that_a_crash_repeated_fits() -> None:
         (Ledger(stored=STORED[:2]), "one_outcome_each", "has 0 outcomes"),
         (Ledger(stored=(*STORED, STORED[2])), "one_outcome_each", "has 2 outcomes"),
         (Ledger(stored=with_stored(2, digest=b"other")), "one_outcome_each", "decided on other bytes"),
-        (Ledger(stored=(*STORED, replace(STORED[1], ordinal=2))), "one_outcome_each", r"the ordinals \[0, 2\]"),
-        (Ledger(stored=with_stored(1, ordinal=1)), "one_outcome_each", "has 0 outcomes"),
+        (
+            Ledger(stored=(*STORED, replace(STORED[1], ordinal=2, answer=False))),
+            "one_outcome_each",
+            r"the ordinals \[0, 2\]",
+        ),
+        (Ledger(stored=with_stored(1, ordinal=1)), "one_outcome_each", r"the ordinals \[1\]"),
+        (Ledger(stored=with_stored(1, answer=False)), "one_outcome_each", "has 0 outcomes"),
+        (Ledger(stored=(*STORED, replace(STORED[1], ordinal=1))), "one_outcome_each", "has 2 outcomes"),
+        (Ledger(stored=with_stored(2, provisional=True)), "parked", "nobody will release it"),
+        (Ledger(stored=with_stored(2, waits=True)), "parked", "waits for its release, but has its outcome"),
+        (Ledger(stored=released(waits=True)), "parked", "waits for its release, but has its outcome"),
         (Ledger(seen=without(IN_SENDER, 1)), "one_outcome_each", "there is no such record"),
         (Ledger(stored=with_stored(1, version=3)), "versions", r"versions \[1, 3\]"),
         (Ledger(version=1), "versions", "state at version 1, facts at 2"),

@@ -91,9 +91,14 @@ def quarantined(owner: str = SENDER, problem: Problem = Problem.JSON_INVALID, de
     return _fact(data, None)
 
 
+def parked(owner: str = SENDER) -> Fact:
+    data = facts.ParkedFact(cause=cause(owner), verb=Verb.ACCEPTED, received_at=make.NOW, declared_at=make.NOW)
+    return _fact(data, uuid4())
+
+
 def every_kind() -> list[Fact]:
     """One fact of every kind there is."""
-    failures = [refused(), conflict(), duplicate(), quarantined()]
+    failures = [refused(), conflict(), duplicate(), quarantined(), parked()]
     return [*(applied(verb) for verb in APPLIED), conflict_opened(), stop_duty_opened(), *failures]
 
 

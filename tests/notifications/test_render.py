@@ -63,6 +63,12 @@ def test_a_failed_declaration_is_named_so_that_it_can_be_mended() -> None:
     assert "Detalle: details.unit: missing." in text
 
 
+def test_what_we_failed_on_is_not_the_senders_to_mend() -> None:
+    said = render.notice(first(make.quarantined(problem=Problem.INTERNAL_ERROR)), MEMBERS)
+    assert said.title == "Falla de Ruta"
+    assert said.action.startswith("No lo envíe de nuevo")
+
+
 def test_no_detail_of_a_referral_is_in_any_notice() -> None:
     """Canaries in every field of every detail: only the urgency passes."""
     canary = "canary-7c1f"

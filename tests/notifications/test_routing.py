@@ -41,6 +41,7 @@ EXPECTED: list[tuple[Fact, tuple[str, ...], tuple[AlertChannel, ...]]] = [
     (make.refused(), _SENDER, INBOX),
     (make.conflict(), _SENDER, INBOX),
     (make.quarantined(), _SENDER, INBOX),
+    (make.parked(), _SENDER, INBOX),
     (make.duplicate(), (), ()),
 ]  # fmt: skip
 

@@ -123,16 +123,21 @@ def test_a_stranger_learns_neither_that_a_referral_exists_nor_where_it_stands() 
     assert told == {(Refusal.UNKNOWN_REFERRAL, None, (make.OTHER,))}
 
 
-def test_a_failure_of_our_own_rules_quarantines_its_record_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    bad = uuid4()
+def failing(monkeypatch: pytest.MonkeyPatch, *referrals: UUID, verb: Verb = Verb.RECEIVED) -> None:
+    """Our own rules fail on this verb of these referrals."""
     original = policy.check
 
-    def failing(said: Declaration, *rest: object) -> object:
-        if said.envelope.referral == bad:
+    def check(said: Declaration, *rest: object) -> object:
+        if said.envelope.referral in referrals and said.envelope.verb is verb:
             raise ZeroDivisionError
         return original(said, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(policy, "check", failing)
+    monkeypatch.setattr(policy, "check", check)
+
+
+def test_a_failure_of_our_own_rules_quarantines_its_record_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    bad = uuid4()
+    failing(monkeypatch, bad, verb=Verb.REQUESTED)
     folded = take(
         [
             *path(bad, uuid4(), (Verb.REQUESTED,)),
@@ -142,6 +147,50 @@ def test_a_failure_of_our_own_rules_quarantines_its_record_only(monkeypatch: pyt
     assert [one.fact.outcome for one in folded.facts] == ["quarantined", "applied"]
     assert folded.facts[0].fact.data.problem is Problem.INTERNAL_ERROR  # type: ignore[union-attr]
     assert [type(error) for error in folded.errors] == [ZeroDivisionError]
+
+
+def test_what_comes_behind_a_failure_is_parked_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    bad, good, need = uuid4(), uuid4(), uuid4()
+    failing(monkeypatch, bad)
+    folded = take([*path(bad, need), *path(good, need)])
+    kinds = {id: [f.fact.data.kind for f in folded.facts if f.fact.referral == id] for id in (bad, good, None)}  # noqa: A001
+    assert kinds[bad] == ["requested", "parked", "parked", "parked", "parked"]
+    assert kinds[None] == ["quarantined"]
+    assert kinds[good] == [verb.value for verb in PATH]
+    assert [(one.root, one.failed) for one in folded.waiting] == [(bad, True), *[(bad, False)] * 4]
+    # Only whoever declared it is told; the others learn of it when it takes effect.
+    assert all(one.parties == (one.entry.owner,) for one in folded.facts if one.fact.provisional)
+
+
+def test_whoever_has_no_part_in_a_referral_does_not_learn_that_it_waits() -> None:
+    referral, need = uuid4(), uuid4()
+    opened = take(path(referral, need, (Verb.REQUESTED,)))
+    strange = make.record(make.declaration(Verb.RECEIVED, referral, need, by=make.OTHER))
+    entries = [read(make.located(strange), make.MEMBERS)]
+    folded = fold(entries, dict(opened.referrals), {}, make.MEMBERS, parked={referral: {make.RECIPIENT}})
+    assert [one.fact.data.reason for one in folded.facts] == [Refusal.UNKNOWN_REFERRAL]  # type: ignore[union-attr]
+
+
+def test_a_failed_request_holds_up_its_sender_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody else can know of it; and an id that somebody took from it is another's."""
+    bad, need = uuid4(), uuid4()
+    failing(monkeypatch, bad, verb=Verb.REQUESTED)
+    withdrawn = make.record(make.declaration(Verb.WITHDRAWN, bad, need, by=make.SENDER), offset=1)
+    received = make.record(make.declaration(Verb.RECEIVED, bad, need, by=make.OTHER))
+    folded = take([*path(bad, need, (Verb.REQUESTED,)), withdrawn, received])
+    assert [one.fact.outcome for one in folded.facts] == ["quarantined", "parked", "refused"]
+
+
+def test_a_released_record_has_the_outcome_that_it_would_have_had() -> None:
+    records = path(uuid4(), uuid4())
+    entries = [read(make.located(one), make.MEMBERS) for one in records]
+    at_once = fold(entries, {}, {}, make.MEMBERS)
+    released = fold([replace(one, first=facts.RELEASED) for one in entries], {}, {}, make.MEMBERS)
+    assert released.referrals == at_once.referrals
+    assert all(one.fact.answer for one in (*at_once.facts, *released.facts))
+    assert {one.fact.id for one in at_once.facts}.isdisjoint(one.fact.id for one in released.facts)
+    assert {one.fact.data.cause.released for one in released.facts} == {True}
+    assert [one.fact.time for one in released.facts] == [one.fact.time for one in at_once.facts]
 
 
 def test_what_the_database_refuses_is_quarantined_without_its_content() -> None:

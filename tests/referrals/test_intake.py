@@ -43,7 +43,7 @@ async def connection(stack: Stack, schema: str) -> AsyncIterator[asyncpg.Connect
 
 
 async def work(connection: asyncpg.Connection, batch: Sequence[Located], unstorable: bool) -> None:
-    await store.apply(connection, batch, unstorable, make.MEMBERS)
+    await store.apply(connection, batch, unstorable, make.MEMBERS, bearable=10)
 
 
 class NoConsumer:
@@ -183,7 +183,7 @@ async def test_what_the_database_refuses_is_found_by_halving(
 
     def unstorable(decided: Decided) -> tuple[object, ...]:
         row = original(decided)
-        return (*row[:10], ["a\0b"], *row[11:]) if decided.fact.referral == bad else row
+        return (*row[:11], ["a\0b"], *row[12:]) if decided.fact.referral == bad else row
 
     monkeypatch.setattr(store, "_row", unstorable)
     await (await intake(connection, cluster, records))._take(records)

@@ -81,10 +81,10 @@ insert into referral (referral, version, state, sender, recipient, need, person,
 select id, 1, 'requested', 'a', 'b', gen_random_uuid(), gen_random_uuid(), 's', 'U1', now(), now(), id, '{}', now(),
        '{}'
   from (select gen_random_uuid() as id from generate_series(1, $1::int)) as made;
-insert into fact (fact_id, kind, outcome, ordinal, referral, version, owner, event_id, digest, parties, received_at,
-                  cluster, topic_id, partition, record_offset, value)
-select gen_random_uuid(), 'requested', 'applied', 0, referral, 1, 'a', gen_random_uuid(), sha256('x'), '{a,b}', now(),
-       'c', 't', 0, 1, 'x'
+insert into fact (fact_id, kind, outcome, ordinal, answer, referral, version, owner, event_id, digest, parties,
+                  received_at, cluster, topic_id, partition, record_offset, value)
+select gen_random_uuid(), 'requested', 'applied', 0, true, referral, 1, 'a', gen_random_uuid(), sha256('x'), '{a,b}',
+       now(), 'c', 't', 0, 1, 'x'
   from referral;
 insert into sealed select fact_id, 'b', 'x' from fact""",
     "notifications": """

@@ -65,8 +65,8 @@ async def test_a_holder_that_has_nothing_to_do_keeps_its_place(
 async def waiting_fact(connection: asyncpg.Connection) -> None:
     await connection.execute(
         "insert into fact (fact_id, kind, outcome, owner, digest, parties, received_at, cluster, topic_id, partition,"
-        " record_offset, ordinal, value) values (gen_random_uuid(), 'quarantined', 'quarantined', 'imebu',"
-        " sha256(''), '{}', now(), 'c', 't', 0, 0, 0, '{}')"
+        " record_offset, ordinal, answer, value) values (gen_random_uuid(), 'quarantined', 'quarantined', 'imebu',"
+        " sha256(''), '{}', now(), 'c', 't', 0, 0, 0, true, '{}')"
     )
 
 

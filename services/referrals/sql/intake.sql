@@ -49,7 +49,7 @@ select owner, event_id, fact_id, digest, outcome
   from fact
  where event_id = any($1::uuid[])
    and owner = any($2::text[])
-   and ordinal = 0
+   and answer
    and outcome in ('applied', 'refused');
 
 -- open --

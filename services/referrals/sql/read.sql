@@ -48,7 +48,7 @@ select referral, position, fact_id, kind, outcome, version, owner, event_id, rec
 select fact_id, kind, outcome, referral, version, received_at, value
   from fact
  where owner = $1 and event_id = $2
- and ordinal = 0
+ and answer
  order by (outcome in ('applied', 'refused')) desc, position desc
  limit 1;
 

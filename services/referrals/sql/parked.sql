@@ -1,0 +1,38 @@
+-- parked --
+-- Whose declarations wait, by the roots of their chains. Read behind the locks.
+select root, owner from parked where root = any($1::uuid[]) group by root, owner;
+
+-- park --
+insert into parked (fact_id, root, owner, failed)
+select * from unnest($1::uuid[], $2::uuid[], $3::text[], $4::boolean[]);
+
+-- failures --
+-- How many declarations wait for a mend.
+select count(*) from parked where failed;
+
+-- waiting --
+-- How many records wait for their release, and since when the oldest does.
+select count(*) as records, count(*) filter (where failed) as failures, min(received_at) as oldest
+  from parked
+  join fact using (fact_id);
+
+-- queues --
+-- Where records wait, the oldest first: by chain, and each unreadable one alone.
+select coalesce(root, fact_id) as queue, root
+  from parked
+  join fact using (fact_id)
+ where $1::uuid is null or root = (select root from referral where referral = $1) or root = $1
+ group by 1, 2
+ order by min(position);
+
+-- queue --
+-- What waits there, in the order in which it came.
+select f.fact_id, p.topic, f.cluster, f.topic_id, f.partition, f.record_offset, f.digest
+  from parked
+  join fact as f using (fact_id)
+  join intake_position as p using (cluster, topic_id, partition)
+ where coalesce(root, fact_id) = $1
+ order by f.position;
+
+-- release --
+delete from parked where fact_id = any($1::uuid[]);
