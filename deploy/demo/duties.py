@@ -71,7 +71,7 @@ class Duty:
 
 def draw(seed: int, today: date) -> tuple[Duty, ...]:
     """The scenes with ids of their own."""
-    random = Random(seed)  # noqa: S311 - a demonstration that can be repeated
+    random = Random(f"duties {seed}")  # noqa: S311 - a demonstration that can be repeated
 
     def new() -> UUID:
         return UUID(int=random.getrandbits(128), version=4)
