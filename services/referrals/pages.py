@@ -1,4 +1,4 @@
-"""The pages of the referral service: the list with its filters, and one referral with its timeline.
+"""The pages of the referral service: the list with its filters, one referral with its timeline, and what is owed.
 
 They read the same tables as the API and show codes, institutions and times; nothing about the person.
 """
@@ -19,6 +19,7 @@ from pydantic import BaseModel, StringConstraints
 from contracts import facts
 from contracts.values import Service, State, Urgency
 from services.referrals import search, timeline
+from services.referrals.referral import Conflict
 from services.referrals.rows import restore
 from services.referrals.search import Direction, Filters
 from services.referrals.turn import OPEN, TURN, possible, turn
@@ -29,6 +30,8 @@ from services.runtime.settings import Settings
 
 _SQL = sql.load(Path(__file__).parent / "sql" / "read.sql")
 _PER_PAGE = 50
+_MOST = 200
+"""Conflicts and duties on their page: it is read to be emptied, so there are no further pages."""
 
 QUIET: Mapping[str, timedelta] = MappingProxyType(
     {"1": timedelta(days=1), "3": timedelta(days=3), "8": timedelta(days=8), "15": timedelta(days=15),
@@ -111,6 +114,18 @@ def add(app: FastAPI, settings: Settings, pool: asyncpg.Pool, members: site.Memb
             others=[(row[party], verbs) for party, verbs in may.items() if party is not whose],
             chain=[_row(other) for other in chain],
             entries=[timeline.entry(fact["fact_id"], facts.read(fact["value"])) for fact in reversed(history)],
+        )
+
+    @app.get("/pending", include_in_schema=False)
+    async def pending() -> HTMLResponse:
+        conflicts = await pool.fetch(_SQL["conflicts"], _MOST)
+        stops = await pool.fetch(_SQL["stop_duties"], None, _MOST)
+        return made.page(
+            "pending.html",
+            conflicts=[(_row(row), Conflict.model_validate_json(row["conflict"])) for row in conflicts],
+            stops=[_row(row) for row in stops],
+            more=_MOST in (len(conflicts), len(stops)),
+            most=_MOST,
         )
 
 

@@ -2,12 +2,15 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import date
+from dataclasses import replace
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
 from playwright.async_api import Browser, async_playwright
 
+from deploy.demo import duties
+from deploy.demo.duties import Duty
 from deploy.demo.play import playing
 from deploy.demo.stories import Story, draw
 from deploy.embedded.ports import Ports
@@ -46,6 +49,21 @@ async def stories(system: Stack) -> tuple[Story, ...]:
             await asyncio.sleep(0.1)
     await ledger.quiet(system.target, within=60)
     return drawn
+
+
+@pytest.fixture(scope="package")
+async def owed(system: Stack, stories: tuple[Story, ...]) -> dict[str, Duty]:
+    """A conflict that nobody has resolved, and a revocation that two of three holders have not confirmed."""
+    drawn = {duty.name: duty for duty in duties.draw(SEED, datetime.now(UTC).date())}
+    left = {
+        "conflict": replace(drawn["ping-pong"], steps=drawn["ping-pong"].steps[:4]),
+        "revocation": replace(drawn["revocation"], steps=drawn["revocation"].steps[:5]),
+    }
+    async with asyncio.timeout(120), playing(system.target) as play:
+        for duty in left.values():
+            assert await play.perform(duty) is None
+    await ledger.quiet(system.target, within=60)
+    return left
 
 
 @pytest.fixture(scope="package")

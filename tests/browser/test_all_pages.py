@@ -4,6 +4,7 @@ import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser
 
+from deploy.demo.duties import Duty
 from deploy.demo.stories import Story
 from deploy.embedded.stack import Stack
 from tests.browser.chromium import SIZES, Theme, Width, opened
@@ -13,7 +14,7 @@ pytestmark = [pytest.mark.anyio, pytest.mark.timeout(300)]
 AXE = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 
 
-def addresses(system: Stack, story: Story) -> dict[str, str]:
+def addresses(system: Stack, story: Story, owed: dict[str, Duty]) -> dict[str, str]:
     """One address per kind of page, by what it shows."""
     http = system.addresses.http
     return {
@@ -21,6 +22,9 @@ def addresses(system: Stack, story: Story) -> dict[str, str]:
         "referrals of one institution": f"{http['referrals']}/?institucion={story.sender}&estado=abiertas",
         "nothing found": f"{http['referrals']}/?buscar=ffffffff",
         "referral": f"{http['referrals']}/referrals/{story.referral}",
+        "disputed referral": f"{http['referrals']}/referrals/{owed['conflict'].steps[-1].referral}",
+        "revoked referral": f"{http['referrals']}/referrals/{owed['revocation'].steps[0].referral}",
+        "conflicts and stop duties": f"{http['referrals']}/pending",
         "inboxes": f"{http['notifications']}/",
         "inbox": f"{http['notifications']}/inbox/{story.recipient}",
         "opened alerts": f"{http['notifications']}/inbox/{story.recipient}?ver=abiertos",
@@ -36,11 +40,16 @@ def addresses(system: Stack, story: Story) -> dict[str, str]:
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", ["desktop", "phone"])
 async def test_nothing_serious(
-    browser: Browser, system: Stack, stories: tuple[Story, ...], width: Width, theme: Theme
+    browser: Browser,
+    system: Stack,
+    stories: tuple[Story, ...],
+    owed: dict[str, Duty],
+    width: Width,
+    theme: Theme,
 ) -> None:
     found = []
     async with opened(browser, width=width, theme=theme) as page:
-        for name, address in addresses(system, stories[0]).items():
+        for name, address in addresses(system, stories[0], owed).items():
             await page.goto(address)
             assert await page.get_attribute("html", "lang") == "es-CO"
             assert await page.evaluate("document.documentElement.scrollWidth") == SIZES[width][0], f"{name} scrolls"
@@ -55,11 +64,11 @@ async def test_nothing_serious(
 
 
 async def test_names_as_long_as_allowed_stay_within_a_phone(
-    browser: Browser, system: Stack, stories: tuple[Story, ...]
+    browser: Browser, system: Stack, stories: tuple[Story, ...], owed: dict[str, Duty]
 ) -> None:
     """What is drawn may be longer than anything in the demonstration, and have no place to break."""
     async with opened(browser, width="phone") as page:
-        for name, address in addresses(system, stories[0]).items():
+        for name, address in addresses(system, stories[0], owed).items():
             await page.goto(address)
             await page.evaluate(
                 "for (const one of document.querySelectorAll('td, dd, h1, h3, .by, .note, article p'))"

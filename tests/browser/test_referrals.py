@@ -9,7 +9,9 @@ from playwright.async_api import Browser, expect
 
 from contracts.labels import label
 from contracts.values import State, Verb
+from deploy.demo.duties import Duty
 from deploy.demo.stories import Mistake, Story
+from deploy.embedded.stack import Stack
 from tests.browser.chromium import opened
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(300)]
@@ -53,19 +55,22 @@ async def test_filters_without_scripts(browser: Browser, referrals: str, stories
         await expect(page.get_by_role("heading", name="Historia")).to_be_visible()
 
 
-async def test_counts_of_states_lead_to_them(browser: Browser, referrals: str, stories: tuple[Story, ...]) -> None:
+async def test_counts_of_states_lead_to_them(
+    browser: Browser, referrals: str, stories: tuple[Story, ...], owed: dict[str, Duty]
+) -> None:
     async with opened(browser) as page:
         await page.goto(referrals)
         chip = page.locator(".chips a", has_text="Abiertas")
         count = int(await chip.locator(".count").inner_text())
         still_open = [s for s in stories if s.path[-1] not in (Verb.CLOSED, Verb.WITHDRAWN)]
-        assert count == len(still_open)
+        disputed = 1  # of what is owed only the conflict is still open: what was revoked has ended
+        assert count == len(still_open) + disputed
         await chip.click()
         await expect(page.locator(ROWS)).to_have_count(count)
         assert await page.locator(f"{ROWS} .state.closed").count() == 0
 
 
-async def test_pages_go_through_all_of_them(referrals: str, stories: tuple[Story, ...]) -> None:
+async def test_pages_go_through_all_of_them(referrals: str, stories: tuple[Story, ...], owed: dict[str, Duty]) -> None:
     found: list[str] = []
     address = "/"
     async with httpx.AsyncClient(base_url=referrals) as client:
@@ -74,7 +79,14 @@ async def test_pages_go_through_all_of_them(referrals: str, stories: tuple[Story
             found += [part.partition('"')[0] for part in text.split('href="/referrals/')[1:]]
             _, _, rest = text.partition('rel="next" href="')
             address = rest.partition('"')[0].replace("&amp;", "&")
-    assert sorted(found) == sorted(str(story.referral) for story in stories)
+    opened_ones = {
+        step.sealed_for[1]
+        for duty in owed.values()
+        for step in duty.steps
+        if step.sealed_for and step.answer in (Verb.REQUESTED, Verb.REDIRECTED)
+    }
+    expected = {story.referral for story in stories} | opened_ones
+    assert sorted(found) == sorted(map(str, expected))
 
 
 async def test_a_history_has_every_step_and_whose_turn_it_is(
@@ -100,6 +112,44 @@ async def test_what_had_no_effect_is_told_with_its_reason(
         refused = page.locator(".timeline .without-effect")
         await expect(refused).to_contain_text("No se aplicó una declaración")
         await expect(refused.locator(".note")).not_to_be_empty()
+
+
+async def test_a_conflict_says_between_whom_and_who_answers_meanwhile(
+    browser: Browser, system: Stack, referrals: str, owed: dict[str, Duty]
+) -> None:
+    desk, interior = (
+        system.target.directory.by_code[code].name for code in ("enlace-migracion-giron", "interior-giron")
+    )
+    disputed = owed["conflict"].steps[-1].referral
+    async with opened(browser) as page:
+        await page.goto(referrals)
+        await page.get_by_role("link", name="Conflictos y ceses").click()
+        row = page.get_by_role("region", name="Conflictos de competencia").locator("tbody tr")
+        await expect(row).to_have_count(1)
+        await expect(row).to_contain_text(disputed.hex[:8])
+        await expect(row).to_contain_text(f"{desk} (no se considera competente)")
+        await row.get_by_role("link").click()
+        turn = page.locator(".turn")
+        await expect(turn).to_contain_text("conflicto de competencia")
+        await expect(turn).to_contain_text(f"Mientras tanto responde {interior}")
+        await expect(turn).to_contain_text("No ha manifestado su posición")
+        chain = page.get_by_role("region", name="Cadena de remisiones").get_by_role("link")
+        assert await chain.all_inner_texts() == [desk, interior]
+
+
+async def test_who_has_not_confirmed_to_have_stopped_is_listed(
+    browser: Browser, system: Stack, referrals: str, stories: tuple[Story, ...], owed: dict[str, Duty]
+) -> None:
+    names = {code: one.name for code, one in system.target.directory.by_code.items()}
+    withdrawn = [names[story.recipient] for story in stories if story.path[-1] is Verb.WITHDRAWN]
+    async with opened(browser) as page:
+        await page.goto(f"{referrals}/pending")
+        rows = page.get_by_role("region", name="Ceses sin confirmar").locator("tbody tr")
+        await expect(rows).to_have_count(2 + len(withdrawn))
+        listed = [await rows.nth(n).locator("td").first.inner_text() for n in range(await rows.count())]
+        assert sorted(listed) == sorted([names["acnur"], names["gifmm-santander"], *withdrawn])
+        await page.goto(f"{referrals}/referrals/{owed['revocation'].steps[0].referral}")
+        await expect(page.locator(".turn")).to_contain_text("confirmó que cesó el uso de los datos")
 
 
 async def test_nothing_about_the_person_is_shown(referrals: str, stories: tuple[Story, ...]) -> None:
