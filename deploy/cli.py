@@ -89,7 +89,9 @@ def demo(
 def bench(
     parts: Annotated[
         list[str] | None,
-        typer.Argument(help="naive, ruta, ceiling, latency, restarts, replay, rebuild: all if none. And soak."),
+        typer.Argument(
+            help="naive, ruta, ceiling, latency, restarts, replay, rebuild: all if none. And soak, profile."
+        ),
     ] = None,
     events: Annotated[int, typer.Option(min=10, max=100_000, help="How many declarations.")] = 20_000,
     naive_events: Annotated[

@@ -18,7 +18,7 @@ from typing import Any
 
 from contracts.directory import SEED, Directory
 from contracts.directory import load as read_directory
-from deploy.bench import chart, load, parts, processes, report, soak
+from deploy.bench import chart, load, parts, processes, profile, report, soak
 from deploy.embedded.errors import StackError
 from deploy.embedded.ports import Ports
 from deploy.embedded.stack import Stack
@@ -27,6 +27,9 @@ from deploy.embedded.state import default_root, make_folder, write_private
 PARTS = ("naive", "ruta", "ceiling", "latency", "restarts", "replay", "rebuild")
 SOAK = "soak"
 """A part that takes as long as it is told to, on a system of its own; only when it is named."""
+PROFILE = "profile"
+"""Full load with a sampler beside the services, on a system of its own; only when it is named: it costs speed."""
+APART = {SOAK, PROFILE}
 
 _LATENCY_SECONDS = 20.0
 _SPARE_EVENTS = 40
@@ -44,18 +47,25 @@ def run(
     minutes: float,
     per_second: float,
 ) -> int:
-    """Measure the wanted parts (all but the soak, if none is named) and print them; raw results go to ``keep``."""
+    """Measure the wanted parts (all but those apart, if none is named) and print them; raw results go to ``keep``."""
     # Clients that lose a killed broker say so again and again; what matters is told here.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
-    unknown = set(wanted) - {*PARTS, SOAK}
+    unknown = set(wanted) - {*PARTS, *APART}
     if unknown:
-        raise StackError(f"There is no part {min(unknown)} of the benchmark: the parts are {', '.join(PARTS)}, {SOAK}.")
+        known = ", ".join((*PARTS, SOAK, PROFILE))
+        raise StackError(f"There is no part {min(unknown)} of the benchmark: the parts are {known}.")
     drawn = seed if seed is not None else randbelow(2**31)
     folder = keep or default_root() / "bench"
     result: dict[str, Any] = {}
-    if not wanted or set(wanted) - {SOAK}:
-        result, raw = asyncio.run(measure(set(wanted) - {SOAK} or set(PARTS), events, naive_events, drawn, workers))
+    if not wanted or set(wanted) - APART:
+        result, raw = asyncio.run(measure(set(wanted) - APART or set(PARTS), events, naive_events, drawn, workers))
         say(f"raw results: {_keep(folder, result, raw)}")
+    if PROFILE in wanted:
+        stacks = folder / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-stacks"
+        make_folder(folder, 0o700)
+        make_folder(stacks, 0o700)
+        result |= _machine() | {"seed": drawn, "profile": asyncio.run(profiled(stacks, events, drawn, workers))}
+        say(f"raw results: {_keep(folder, result, {})}, stacks for any flame graph: {stacks}")
     if SOAK in wanted:
         found, samples = asyncio.run(soaked(minutes, per_second, drawn, workers))
         result |= _machine() | {"seed": drawn, "soak": found}
@@ -69,10 +79,24 @@ def run(
 async def soaked(minutes: float, per_s: float, seed: int, workers: int) -> tuple[dict[str, Any], list[soak.Sample]]:
     """The figures of a soak on a system of its own, and its samples."""
     async with _stack(workers) as stack:
-        await stack.start(*stack.services)
-        for name in stack.services:
-            await stack.wait_ready(name, 60)
+        await _started(stack)
         return await soak.run(stack, read_directory(SEED), minutes, per_s, seed, say)
+
+
+async def profiled(folder: Path, events: int, seed: int, workers: int) -> dict[str, Any]:
+    """Where the time of an event goes, on a system of its own."""
+    directory = read_directory(SEED)
+    rows, warm = load.make(directory, events, seed), load.make(directory, parts.WARM_UP, seed + 1)
+    async with _stack(workers) as stack:
+        await _started(stack)
+        say("profile: full load, sampled")
+        return await profile.run(stack, rows, warm, folder)
+
+
+async def _started(stack: Stack) -> None:
+    await stack.start(*stack.services)
+    for name in stack.services:
+        await stack.wait_ready(name, 60)
 
 
 async def measure(
@@ -111,9 +135,7 @@ async def _measure_ruta(
     result: dict[str, Any],
     raw: dict[str, Any],
 ) -> None:
-    await stack.start(*stack.services)
-    for name in stack.services:
-        await stack.wait_ready(name, 60)
+    await _started(stack)
     before = processes.rss_mib(stack)
     with parts.mails_waiting(stack):
         say("ruta: full load")

@@ -32,3 +32,15 @@ select (select count(*) from pg_stat_activity where backend_type = 'client backe
 -- wal --
 -- The write-ahead log so far, in bytes.
 select pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')::bigint as wal, pg_database_size(current_database()) as bytes;
+
+-- sessions --
+-- Who every process of the server is.
+select pid, coalesce(nullif(application_name, ''), backend_type) as name from pg_stat_activity;
+
+-- disk --
+-- What all processes of the server have asked of the disk so far.
+select coalesce(sum(reads) filter (where object <> 'wal'), 0)::bigint as table_reads,
+       coalesce(sum(writes + extends) filter (where object <> 'wal'), 0)::bigint as table_writes,
+       coalesce(sum(writes) filter (where object = 'wal'), 0)::bigint as wal_writes,
+       coalesce(sum(fsyncs) filter (where object = 'wal'), 0)::bigint as wal_flushes
+  from pg_stat_io;

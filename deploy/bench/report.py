@@ -59,9 +59,28 @@ def table(result: Mapping[str, Any]) -> str:
         before, after = result["rss_mib"]["before"], result["rss_mib"]["after"]
         lines += ["", "memory before and after"]
         lines += [f"  {name:<50} {before.get(name, 0):>4} → {size} MiB" for name, size in after.items()]
+    if "profile" in result:
+        lines += _profile(result["profile"])
     if "soak" in result:
         lines += _soak(result["soak"])
     return "\n".join(lines)
+
+
+def _profile(profile: Mapping[str, Any]) -> list[str]:
+    lines = [
+        "",
+        f"profile: processor time per event under full load with a sampler beside it, {profile['events']} events",
+    ]
+    for name, used in profile["cpu_us_per_event"].items():
+        lines.append(f"  {name:<50} {used:>10} µs")
+        lines += [
+            f"    {what:<48} {part:>10} µs" for what, part in profile["inside_us_per_event"].get(name, {}).items()
+        ]
+    for name, places in profile["hottest_percent"].items():
+        lines += ["", f"  {name}: where the main thread was"]
+        lines += [f"    {share:>5} %  {place}" for place, share in places.items()]
+    asked = ", ".join(f"{count} {what}" for what, count in profile["postgres_io_per_1000_events"].items())
+    return [*lines, "", f"  PostgreSQL and the disk, per 1,000 events: {asked}"]
 
 
 def _soak(soak: Mapping[str, Any]) -> list[str]:
