@@ -42,6 +42,7 @@ TRACEPARENT = "traceparent"
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _SOURCE = re.compile(r"//([a-z][a-z0-9]*(?:-[a-z0-9]+)*)/[A-Za-z0-9._~/-]{1,64}")
 _TYPE = re.compile(re.escape(TYPE_PREFIX) + r"([a-z-]{1,32})\.v([0-9]{1,3})")
+_VERBS = {verb.value: verb for verb in Verb}
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:[Zz]|[+-]\d\d:\d\d)")
 _TRACEPARENT = re.compile(rb"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 _REFERENCE = re.compile(r"[A-Za-z0-9._:/-]{1,64}")
@@ -202,8 +203,9 @@ def read_time(text: str) -> datetime | None:
 
 def _verb(text: str) -> Verb | Flaw:
     match = _TYPE.fullmatch(text)
-    if match is None or match.group(1) not in Verb.__members__.values():
+    verb = match and _VERBS.get(match.group(1))
+    if match is None or verb is None:
         return Flaw(Problem.TYPE_UNKNOWN, "ce_type")
     if match.group(2) != "1":
         return Flaw(Problem.TYPE_VERSION_UNKNOWN, "ce_type")
-    return Verb(match.group(1))
+    return verb

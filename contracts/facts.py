@@ -31,6 +31,8 @@ MAX_FACT_BYTES = 8_192
 RELEASED = 1
 """The ordinal of the outcome that replaces a provisional one, which has the ordinal 0."""
 
+_SPECVERSION, _CONTENT_TYPE = ce.SPECVERSION.encode(), ce.CONTENT_TYPE.encode()
+
 
 class RefusedFact(Model):
     """A readable declaration that may not take effect: ``reason`` says why; ``state`` is where the referral stands.
@@ -161,19 +163,22 @@ def headers(
     source: str = SOURCE,
 ) -> list[tuple[str, bytes]]:
     """The CloudEvents headers of a record that Ruta writes; ``source`` is the service that writes it."""
-    texts = {
-        "ce_specversion": ce.SPECVERSION,
-        "ce_id": str(id),
-        "ce_source": source,
-        "ce_type": type,
-        "ce_time": timestamp(time),
-        "ce_partitionkey": partition_key,
-        "content-type": ce.CONTENT_TYPE,
-        "ce_subject": referral and str(referral),
-        "ce_correlationid": need and str(need),
-        "ce_causationid": causation and str(causation),
-    }
-    return [(name, text.encode()) for name, text in texts.items() if text]
+    found = [
+        ("ce_specversion", _SPECVERSION),
+        ("ce_id", str(id).encode()),
+        ("ce_source", source.encode()),
+        ("ce_type", type.encode()),
+        ("ce_time", timestamp(time).encode()),
+        ("ce_partitionkey", partition_key.encode()),
+        ("content-type", _CONTENT_TYPE),
+    ]
+    if referral:
+        found.append(("ce_subject", str(referral).encode()))
+    if need:
+        found.append(("ce_correlationid", str(need).encode()))
+    if causation:
+        found.append(("ce_causationid", str(causation).encode()))
+    return found
 
 
 def decode(record_headers: tuple[Header, ...], value: bytes | None) -> Fact | Flaw:

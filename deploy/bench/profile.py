@@ -78,7 +78,7 @@ async def run(stack: Stack, load: Load, warm: Load, folder: Path) -> dict[str, A
     for name in stack.services:
         stacks = read((folder / f"{name}.folded").read_text("utf-8"))
         total = sum(stacks.values()) or 1
-        inside[name] = {layer: round(used[name] * count / total) for layer, count in layers(stacks).most_common()}
+        inside[name] = _by_name(layers(stacks), lambda count, us=used[name] / total: round(us * count))
         hottest[name] = {place: round(100 * count / total, 1) for place, count in innermost(stacks).most_common(_SHOWN)}
     return {
         "events": done.events,

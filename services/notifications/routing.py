@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 from types import MappingProxyType
+from typing import Any
 from uuid import UUID
 
 from contracts import directory, topics
@@ -96,9 +97,13 @@ class Alert:
 
 def plan(fact: Fact, members: Mapping[str, Institution]) -> tuple[Alert, ...]:
     """The alerts a fact causes: for each who is told, the inbox, or the inbox and an e-mail."""
+    recipients = _recipients(fact)
+    if not recipients:
+        return ()
+    said = _said(fact)
     return tuple(
-        _alert(fact, recipient, channel)
-        for recipient in _recipients(fact)
+        Alert(id=alert_id(fact.id, recipient, channel), recipient=recipient, channel=channel, **said)
+        for recipient in recipients
         for channel in _channels(fact, recipient, members)
     )
 
@@ -134,23 +139,24 @@ def _channels(fact: Fact, recipient: str, members: Mapping[str, Institution]) ->
     return (AlertChannel.INBOX, AlertChannel.EMAIL)
 
 
-def _alert(fact: Fact, recipient: str, channel: AlertChannel) -> Alert:
+def _said(fact: Fact) -> dict[str, Any]:
+    """What every alert of a fact says, through whichever channel."""
     data = fact.data
-    failed = not isinstance(data, Applied)
-    reason = data.reason if isinstance(data, RefusedFact) else None
-    return Alert(
-        id=alert_id(fact.id, recipient, channel),
-        fact_id=fact.id,
-        recipient=recipient,
-        channel=channel,
-        kind=data.kind,
-        referral=fact.referral,
-        urgency=data.details.urgency if isinstance(data, RequestedFact) else None,
-        actor=data.cause.owner,
-        occurred_at=data.received_at,
-        reason=data.problem if isinstance(data, QuarantinedFact) else reason,
-        detail=(data.detail or None) if isinstance(data, QuarantinedFact) else None,
-        verb=data.verb if isinstance(data, RefusedFact) else None,
-        event=data.cause.event if failed else None,
-        record_offset=data.cause.offset if failed else None,
-    )
+    said: dict[str, Any] = {
+        "fact_id": fact.id,
+        "kind": data.kind,
+        "referral": fact.referral,
+        "urgency": None,
+        "actor": data.cause.owner,
+        "occurred_at": data.received_at,
+    }
+    if isinstance(data, RequestedFact):
+        return said | {"urgency": data.details.urgency}
+    if isinstance(data, Applied):
+        return said
+    said |= {"event": data.cause.event, "record_offset": data.cause.offset}
+    if isinstance(data, RefusedFact):
+        return said | {"reason": data.reason, "verb": data.verb}
+    if isinstance(data, QuarantinedFact):
+        return said | {"reason": data.problem, "detail": data.detail or None}
+    return said

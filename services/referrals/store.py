@@ -17,7 +17,6 @@ import asyncpg
 from contracts.codec import Declaration, Located
 from contracts.declarations import Requested
 from contracts.directory import Institution
-from contracts.facts import QuarantinedFact, RefusedFact
 from contracts.values import Service, State
 from services.referrals import rows
 from services.referrals.answers import Claim, Decided
@@ -211,9 +210,7 @@ def _report(folded: Folded) -> None:
 
 
 def _reason(decided: Decided) -> str:
-    match decided.fact.data:
-        case QuarantinedFact(problem=problem):
-            return str(problem)
-        case RefusedFact(reason=reason):
-            return str(reason)
-    return ""
+    data = decided.fact.data
+    if data.kind == "quarantined":
+        return str(data.problem)
+    return str(data.reason) if data.kind == "refused" else ""
