@@ -1,11 +1,10 @@
-"""No statement on a batch reads a whole table: the same indexes at every batch size, before and after statistics."""
+"""No statement on a batch reads a whole table: one plan for every batch size, before and after statistics."""
 
 import json
-from collections.abc import AsyncIterator, Iterator, Sequence
-from datetime import UTC, datetime
+import re
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
-from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
@@ -19,60 +18,22 @@ from tests.support.database import connect, own_schema
 
 pytestmark = pytest.mark.anyio
 
-SIZES = (1, 10, 100, 2_000)
 ROWS = 5_000
 ONE_ROW = {"relay_cursor"}
 _FOLDER = Path(services.__file__).parent
 
-
-def ids(count: int) -> list[UUID]:
-    return [uuid4() for _ in range(count)]
-
-
-def _changing(n: int, now: datetime) -> list[Any]:
-    false = [False] * n
-    return [
-        ids(n),
-        [1] * n,
-        ["received"] * n,
-        [now] * n,
-        [None] * n,
-        [None] * n,
-        false,
-        false,
-        false,
-        false,
-        [None] * n,
-    ]
-
-
-def statements(service: str) -> dict[str, Any]:
-    """The arguments of every statement that finds rows, by its file and name, for a batch of a size."""
-    now = datetime.now(UTC)
-    if service == "referrals":
-        return {
-            "intake.lock": lambda n: [ids(n)],
-            "intake.claims": lambda n: [ids(n), ["imebu", "icbf"]],
-            "intake.forget": lambda n: [ids(n)],
-            "intake.lock_chains": lambda n: [ids(n)],
-            "intake.formers": lambda n: [["a"] * n, ids(n)],
-            "intake.change": lambda n: _changing(n, now),
-            "intake.open": lambda n: [
-                *_changing(n, now), ["a"] * n, ["b"] * n, ids(n), ids(n), ["s"] * n, ["U1"] * n, [now] * n, ids(n),
-                [None] * n, [""] * n, [None] * n, [now] * n, [None] * n, ["{}"] * n,
-            ],
-            "relay.relay_read": lambda n: [1_000, n],
-            "relay.relay_advance": lambda n: [1, 1 + n],
-        }  # fmt: skip
-    return {
-        "intake.known": lambda n: [ids(n)],
-        "intake.known_urgencies": lambda n: [ids(n)],
-        "worker.letters": lambda n: [ids(n)],
-        "worker.settle": lambda n: [ids(n), ["sent"] * n],
-        "relay.relay_read": lambda n: [1_000, n],
-        "relay.relay_advance": lambda n: [1, 1 + n],
-    }
-
+STATEMENTS = {
+    "referrals": (
+        "intake.lock", "intake.claims", "intake.forget", "intake.lock_chains", "intake.formers", "intake.change",
+        "intake.open", "read.outcome", "relay.relay_read", "relay.relay_advance",
+    ),
+    "notifications": (
+        "intake.known", "intake.known_urgencies", "worker.letters", "worker.settle", "relay.relay_read",
+        "relay.relay_advance",
+    ),
+    "audit": ("log.positions", "log.referral_tails", "log.first_uses"),
+}  # fmt: skip
+"""Every statement that finds rows, by its service, its file and its name."""
 
 FILL = {
     "referrals": """
@@ -93,10 +54,18 @@ select gen_random_uuid(), gen_random_uuid(), 'a', 'inbox', 'requested', gen_rand
   from generate_series(1, $1::int);
 insert into receipt (receipt_id, alert_id, status, attempt, at)
 select gen_random_uuid(), alert_id, 'delivered', 0, now() from alert""",
+    "audit": """
+insert into entry (index, kind, cluster, topic, topic_id, partition, record_offset, last_offset, owner, owner_seq,
+                   referral, referral_seq, leaf)
+select n, 'event', 'c', 't', 't', 0, n, n, 'o' || n % 20, n + 1, gen_random_uuid(), 1, 'x'
+  from generate_series(0, $1::int) as n;
+insert into first_use select 'o' || n % 20, gen_random_uuid(), n, sha256('x') from generate_series(0, $1::int) as n;
+insert into span select n, 'c', 't', 0, n, n + 1 from generate_series(0, $1::int) as n""",
 }
+"""So many rows of every table that a plan would show whom it does not suit."""
 
 
-@pytest.fixture(params=["referrals", "notifications"])
+@pytest.fixture(params=list(STATEMENTS))
 async def service(
     request: pytest.FixtureRequest, stack: Stack, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[tuple[str, asyncpg.Connection, asyncpg.Connection]]:
@@ -118,42 +87,44 @@ async def service(
 async def test_plans_do_not_flip(service: tuple[str, asyncpg.Connection, asyncpg.Connection]) -> None:
     name, connection, admin = service
 
-    async def plans() -> dict[str, set[str]]:
-        wanted = statements(name)
-        return {key: {str(await used(connection, name, key, make(n))) for n in SIZES} for key, make in wanted.items()}
+    async def plans() -> dict[str, list[str]]:
+        return {key: await used(connection, _text(name, key)) for key in STATEMENTS[name]}
 
-    await plans()  # without rows any index is as good as another, but none must be no choice
+    empty = await plans()
     for statement in FILL[name].split(";"):
         await admin.execute(statement.replace("$1", str(ROWS)))
-    before = await plans()
+    filled = await plans()
     await admin.execute("analyze")
-    after = await plans()
-    assert before == after
-    assert {key: len(found) for key, found in after.items()} == dict.fromkeys(after, 1)
+    assert empty == filled == await plans()
 
 
 async def test_positions_are_found_by_their_key(
     service: tuple[str, asyncpg.Connection, asyncpg.Connection],
 ) -> None:
-    _, connection, _ = service
+    name, connection, _ = service
+    if name == "audit":
+        pytest.skip("its positions are in its batches")
     text = sql.load(Path(positions.__file__).parent / "sql" / "intake.sql")["advance"]
-    for count in (1, 30, 500):
-        values = ["c", [str(n) for n in range(count)], [0] * count, [1] * count, [2] * count]
-        assert await used_by(connection, text, values) == ["intake_position_pkey"]
+    assert await used(connection, text) == ["intake_position_pkey"]
 
 
-async def used(connection: asyncpg.Connection, service: str, key: str, values: Sequence[Any]) -> list[str]:
+def _text(service: str, key: str) -> str:
     file, _, statement = key.partition(".")
-    return await used_by(connection, sql.load(_FOLDER / service / "sql" / f"{file}.sql")[statement], values)
+    return sql.load(_FOLDER / service / "sql" / f"{file}.sql")[statement]
 
 
-async def used_by(connection: asyncpg.Connection, text: str, values: Sequence[Any]) -> list[str]:
-    """The indexes that a statement's plan reads; a table read as a whole fails the test."""
-    plan = json.loads(await connection.fetchval(f"explain (format json) {text}", *values))
+async def used(connection: asyncpg.Connection, text: str) -> list[str]:
+    """The indexes that the plan of a prepared statement reads; a table or an index read as a whole fails the test."""
+    await connection.execute(f"prepare probe as {text}")
+    # One plan serves all values, so none are needed.
+    values = ", ".join("null" for _ in set(re.findall(r"\$\d+", text)))
+    plan = json.loads(await connection.fetchval(f"explain (format json) execute probe({values})"))
+    await connection.execute("deallocate probe")
     found = []
     for node in nodes(plan[0]["Plan"]):
         assert node["Node Type"] != "Seq Scan" or node["Relation Name"] in ONE_ROW, text
         if "Index Name" in node:
+            assert "Index Cond" in node, text
             found.append(node["Index Name"])
     return sorted(found)
 

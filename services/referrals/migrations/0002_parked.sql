@@ -23,3 +23,7 @@ alter table fact
         check (outcome in ('applied', 'refused', 'duplicate', 'conflict', 'quarantined', 'parked'));
 drop index fact_claim;
 create unique index fact_claim on fact (event_id, owner) where answer and outcome in ('applied', 'refused');
+-- What answers an id that was not used up; beside fact_claim it finds the outcome of every declaration.
+drop index fact_event;
+create index fact_unclaimed on fact (event_id, owner)
+ where answer and outcome not in ('applied', 'refused') and event_id is not null;

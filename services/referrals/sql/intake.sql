@@ -25,10 +25,10 @@ select stored.referral, stored.version, stored.state, stored.sender, stored.reci
        stored.service, stored.urgency, stored.opened_at, stored.changed_at, stored.root, stored.parent, stored.path,
        stored.redirected_by, stored.clock_from, stored.follows, stored.asked, stored.held_from, stored.stop_duty,
        stored.revoked, stored.escalated, stored.competence_decided, stored.awaits_content, stored.conflict
-  from unnest($1::uuid[]) as chain (root)
-  join referral as stored on stored.root = chain.root and stored.referral <> stored.root
+  from referral as stored
+ where stored.root = any($1::uuid[]) and stored.referral <> stored.root
  order by stored.referral
-   for update of stored;
+   for update;
 
 -- lock_senders --
 -- Two requests for one person can come on an institution's own topic and through the desk: one after the other.

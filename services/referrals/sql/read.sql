@@ -45,11 +45,17 @@ select referral, position, fact_id, kind, outcome, version, owner, event_id, rec
 
 -- outcome --
 -- The answer to a declaration: the claim if there is one, else the newest thing that happened to that id.
-select fact_id, kind, outcome, referral, version, received_at, value
-  from fact
- where owner = $1 and event_id = $2
- and answer
- order by (outcome in ('applied', 'refused')) desc, position desc
+select *
+  from (select fact_id, kind, outcome, referral, version, received_at, value
+          from fact
+         where event_id = $2 and owner = $1 and answer and outcome in ('applied', 'refused')
+        union all
+        (select fact_id, kind, outcome, referral, version, received_at, value
+           from fact
+          where event_id = $2 and owner = $1 and answer and outcome not in ('applied', 'refused')
+          order by position desc
+          limit 1)) as found
+ order by (outcome in ('applied', 'refused')) desc
  limit 1;
 
 -- applied_facts --
