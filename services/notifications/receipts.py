@@ -42,7 +42,6 @@ async def append(connection: asyncpg.Connection, entries: Sequence[Entry]) -> No
         for e in entries
     ]
     await connection.copy_records_to_table("receipt", records=rows, columns=_COLUMNS)
-    await connection.execute(_SQL["notify"])
 
 
 def messages(row: asyncpg.Record) -> Iterator[Message]:

@@ -48,8 +48,15 @@ async def service(settings: Settings) -> AsyncIterator[list[Job]]:
         if len(members.reachable(cluster.topic_ids)) < len(members.current()):
             cluster = await line.intake.learn()  # a member's topics may have been made a moment ago
         nonlocal folded
-        reachable = members.reachable(cluster.topic_ids)
-        folded = await store.apply(connection, batch, unstorable, reachable, settings.internal_errors)
+        folded = await store.apply(
+            connection,
+            batch,
+            unstorable,
+            members.reachable(cluster.topic_ids),
+            settings.internal_errors,
+            # A notification takes a lock of the whole database until it is on the disk, and wakes whoever listens.
+            notify=not line.relay.active,
+        )
 
     def committed() -> None:
         for (outcome, reason), count in store.outcomes(folded).items():

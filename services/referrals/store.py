@@ -55,10 +55,13 @@ async def apply(
     refused_by_storage: bool,
     members: Mapping[str, Institution],
     bearable: int,
+    *,
+    notify: bool = True,
 ) -> Folded:
     """Take a batch inside the caller's transaction: states, facts and sealed parts, or nothing at all.
 
-    Raises Halted when more than ``bearable`` declarations would wait for a mend of our own rules.
+    ``notify`` wakes the relay of another process; one in this process is told without the database. Raises Halted when
+    more than ``bearable`` declarations would wait for a mend of our own rules.
     """
     entries = [read(located, members) for located in batch]
     if refused_by_storage:
@@ -70,7 +73,7 @@ async def apply(
     failpoints.hit("intake.folded")
     if folded.errors:
         await _bear(connection, folded.errors, bearable)
-    await write(connection, folded, found)
+    await write(connection, folded, found, notify=notify)
     _report(folded)
     return folded
 
@@ -88,14 +91,16 @@ async def look_up(connection: asyncpg.Connection, entries: Sequence[Entry]) -> F
     return Found(locked, referrals, claims, formers, await _parked(connection, declared, referrals))
 
 
-async def write(connection: asyncpg.Connection, folded: Folded, found: Found) -> None:
-    """Store what was decided."""
+async def write(connection: asyncpg.Connection, folded: Folded, found: Found, *, notify: bool = True) -> None:
+    """Store what was decided; ``notify`` as for ``apply``."""
     await _save(connection, folded, found.referrals)
     in_vain = [r["referral"] for r in found.locked if not r["version"] and r["referral"] not in folded.referrals]
     if in_vain:
         await connection.execute(_SQL["forget"], in_vain)
     failpoints.hit("intake.saved")
     await _append(connection, folded)
+    if notify:
+        await connection.execute(_SQL["notify"])
     failpoints.hit("intake.appended")
 
 
@@ -183,7 +188,6 @@ async def _append(connection: asyncpg.Connection, folded: Folded) -> None:
     if folded.waiting:
         waiting = [(w.decided.fact.id, w.root, w.decided.entry.owner, w.failed) for w in folded.waiting]
         await connection.execute(_PARKED["park"], *map(list, zip(*waiting, strict=True)))
-    await connection.execute(_SQL["notify"])
 
 
 def _row(decided: Decided) -> tuple[object, ...]:

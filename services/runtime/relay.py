@@ -60,6 +60,8 @@ class Relay:
     """When the oldest row that Kafka has not acknowledged was written; None while there is none."""
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     behind_since: float | None = None
+    active: bool = False
+    """Whether this is the relay that sends: it needs no notification of what its own process commits."""
 
     async def run(self) -> None:
         """Relay for ever. A second relay waits here until the first one's session ends."""
@@ -68,6 +70,7 @@ class Relay:
             await self._stand_by()
         cursor: int = await self.connection.fetchval(self.sql["relay_cursor"])
         log.info("relaying", extra={"position": cursor})
+        self.active = True
         while True:
             self.wake.clear()
             rows = await self.connection.fetch(self.sql["relay_read"], cursor, BATCH)
@@ -80,9 +83,9 @@ class Relay:
                 cursor = await self._advance(cursor, rows[-1]["position"])
                 failpoints.hit("relay.moved")
                 self.after_send(len(rows))
-                if len(rows) < BATCH:
-                    await asyncio.sleep(self.gather)
-                continue
+                if len(rows) == BATCH:
+                    continue
+                await asyncio.sleep(self.gather)
             self.behind_since = self.oldest = None
             with suppress(TimeoutError):
                 async with asyncio.timeout(POLL_SECONDS):

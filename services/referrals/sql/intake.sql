@@ -95,4 +95,5 @@ delete from referral as stored
 select pg_advisory_xact_lock(7205759403792793601);
 
 -- notify --
+-- Wakes the relay of another process when this commits.
 select pg_notify('referrals_facts', '');
