@@ -18,6 +18,8 @@ from deploy.embedded.stack import Stack
 
 # Machines are shared: how long one example takes says nothing. The seed of a failure is printed.
 hypothesis.settings.register_profile("ruta", deadline=None, print_blob=True)
+# Before a release: ./ruta test <tests> --hypothesis-profile=long --timeout=0
+hypothesis.settings.register_profile("long", hypothesis.settings.get_profile("ruta"), max_examples=2_000)
 hypothesis.settings.load_profile("ruta")
 
 

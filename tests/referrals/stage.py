@@ -1,18 +1,19 @@
 """A small world in memory: institutions declare, one after the other, and everything that follows is kept."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from contracts.codec import Declaration, Located
+from contracts.codec import Declaration, Record
 from contracts.declarations import Details, Requested
 from contracts.facts import FactData
-from contracts.values import Verb
+from contracts.values import State, Verb
 from services.referrals.answers import Claim, Decided
 from services.referrals.chain import Members
-from services.referrals.entries import read
-from services.referrals.fold import Folded, SealedPart, fold
+from services.referrals.entries import Entry, read
+from services.referrals.fold import Folded, Person, SealedPart, fold
 from services.referrals.former import Former
 from services.referrals.referral import Referral, evolve
 from tests.support import builders as make
@@ -63,20 +64,21 @@ class Stage:
     def take(self, made: Declaration) -> list[Decided]:
         """Declare what was made already."""
         self._offset += 1
-        located: Located = make.located(make.record(made, offset=self._offset))
-        folded: Folded = fold(
-            [read(located, self.members)], self.referrals, self.claims, self.members, self._formers(made)
-        )
+        return self.batch([make.record(made, offset=self._offset)]).facts
+
+    def batch(self, records: Sequence[Record]) -> Folded:
+        """Take records as the service does: from the store only the chains that they name, whole."""
+        entries = [read(make.located(one), self.members) for one in records]
+        folded = fold(entries, self._stored(entries), self.claims, self.members, self._formers(entries))
         assert not folded.errors, folded.errors
         self.referrals.update(folded.referrals)
         self.facts += folded.facts
         self.sealed += folded.sealed
-        answer = folded.facts[0].fact
-        self.claims.setdefault(
-            (made.envelope.institution, made.envelope.id),
-            Claim(answer.id, folded.facts[0].entry.digest, answer.outcome),
-        )
-        return folded.facts
+        for one in folded.facts:
+            event = one.fact.data.cause.event
+            if one.answer and event and one.fact.outcome in ("applied", "refused"):
+                self.claims[one.entry.owner, event] = Claim(one.fact.id, one.entry.digest, one.fact.outcome)
+        return folded
 
     def path(self, referral: UUID, *verbs: Verb) -> None:
         """Go along; every step is its party's and must be applied."""
@@ -117,14 +119,22 @@ class Stage:
                 states[id] = evolve(states.get(id), id, need, data)
         return states
 
-    def _formers(self, made: Declaration) -> dict[tuple[str, UUID], list[Former]]:
-        if not isinstance(made.details, Requested):
-            return {}
-        person = (made.envelope.institution, made.details.person)
-        return {
-            person: [
-                Former(one.id, one.recipient, one.service, one.state, one.opened_at)
-                for one in self.referrals.values()
-                if (one.sender, one.person) == person
-            ]
+    def _stored(self, entries: Iterable[Entry]) -> dict[UUID, Referral]:
+        named = {head.referral for one in entries if (head := one.content.envelope)}
+        named |= {opened for one in entries if (opened := one.opens)}
+        roots = {self.referrals[one].root for one in named if one in self.referrals}
+        parted = {one for one in roots if self.referrals[one].state in (State.REDIRECTED, State.VOIDED)}
+        return {one.id: one for one in self.referrals.values() if one.id in roots or one.root in parted}
+
+    def _formers(self, entries: Iterable[Entry]) -> dict[Person, list[Former]]:
+        asked = {
+            (one.owner, one.content.details.person)
+            for one in entries
+            if isinstance(one.content, Declaration) and isinstance(one.content.details, Requested)
         }
+        found: dict[Person, list[Former]] = {}
+        for one in self.referrals.values():
+            if (one.sender, one.person) in asked:
+                former = Former(one.id, one.recipient, one.service, one.state, one.opened_at)
+                found.setdefault((one.sender, one.person), []).append(former)
+        return found

@@ -1,0 +1,62 @@
+"""The life cycle as the design has it, written a second time: the code cannot change the design by itself."""
+
+import re
+
+from contracts.values import State, Verb
+from services.referrals.lifecycle import Lead, Party
+
+ACTIVE = (
+    State.REQUESTED, State.RECEIVED, State.AWAITING_INFORMATION, State.ACCEPTED, State.IN_PROGRESS, State.WAITLISTED,
+)  # fmt: skip
+ENDED = (State.CLOSED, State.REDIRECTED, State.WITHDRAWN, State.VOIDED)
+
+# DESIGN, the table of the life cycle: verb, from, to, who. An asterisk is "unchanged", an arrow back "where it came
+# from".
+DESIGN = """
+requested              -                                                     requested             sender
+received               requested                                             received              recipient
+accepted               requested received                                    accepted              recipient
+acceptance-reverted    accepted                                              received              recipient
+information-requested  received accepted                                     awaiting_information  recipient
+information-provided   awaiting_information                                  <-                    sender
+information-provided   requested                                             *                     sender
+rejected               requested received awaiting_information               rejected              recipient
+returned               requested received awaiting_information               returned              recipient
+redirected             requested received awaiting_information               redirected            recipient
+started                accepted waitlisted                                   in_progress           recipient
+waitlisted             accepted in_progress                                  waitlisted            recipient
+resumed                waitlisted awaiting_information                       <-                    recipient
+completed              accepted in_progress waitlisted                       completed             recipient
+not-achieved           accepted in_progress waitlisted                       not_achieved          recipient
+withdrawn              ACTIVE                                                withdrawn             sender
+consent-revoked        ACTIVE                                                withdrawn             holder sender
+consent-revoked        INACTIVE                                              *                     holder sender
+stop-confirmed         ALL                                                   *                     recipient
+closed                 completed not_achieved rejected returned              closed                sender clock
+reopened               completed not_achieved closed                         requested             sender oversight
+reopened               rejected returned                                     requested             oversight
+voided                 ACTIVE INACTIVE                                       voided                sender
+escalated              OPEN                                                  *                     oversight clock
+position-stated        requested received awaiting_information               *                     in-conflict
+conflict-resolved      requested received awaiting_information               redirected            oversight
+"""
+
+_NAMED: dict[str, list[State | None]] = {
+    "ACTIVE": list(ACTIVE),
+    "INACTIVE": [s for s in State if s not in ACTIVE and s is not State.VOIDED],
+    "OPEN": [s for s in State if s not in ENDED],
+    "ALL": list(State),
+    "-": [None],
+}
+
+
+def designed() -> dict[tuple[State | None, Verb], tuple[State | Lead, tuple[Party, ...]]]:
+    """Of each state and verb, where it leads and who may declare it."""
+    found = {}
+    for row in DESIGN.strip().splitlines():
+        verb, froms, to, by = re.split(r"\s{2,}", row)
+        lead = {"*": Lead.UNCHANGED, "<-": Lead.BACK}.get(to) or State(to)
+        for word in froms.split():
+            for state in _NAMED.get(word) or [State(word)]:
+                found[state, Verb(verb)] = (lead, tuple(Party(one) for one in by.split()))
+    return found
