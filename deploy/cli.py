@@ -23,6 +23,8 @@ quarantine = typer.Typer(
 app.add_typer(quarantine, name="quarantine")
 audit = typer.Typer(help="The verifiable log.", no_args_is_help=True)
 app.add_typer(audit, name="audit")
+compose = typer.Typer(help="What containers need before they start.", no_args_is_help=True)
+app.add_typer(compose, name="compose")
 
 Workers = Annotated[int, typer.Option(min=1, max=16, help="Processes that divide the institutions' topics.")]
 Code = Annotated[str, typer.Argument(help="Its code in the directory, such as personeria-giron.")]
@@ -215,6 +217,26 @@ def verify() -> None:
     from deploy.commands_inspect import verify as run
 
     sys.exit(run())
+
+
+@compose.command("prepare")
+def compose_prepare(
+    state: Annotated[Path | None, typer.Option(help="Folder for passwords, keys and settings.")] = None,
+    base_port: Annotated[int, typer.Option(help="Listeners take ports from this one on.")] = 19000,
+    directory: Annotated[Path | None, typer.Option(help="Institutions to take; at first the seed's.")] = None,
+) -> None:
+    """Make passwords, keys and settings that are missing, and print how to start."""
+    from deploy.commands_compose import run_prepare
+
+    run_prepare(state, base_port, directory)
+
+
+@compose.command("images")
+def compose_images() -> None:
+    """Make the images that everything starts from on this machine, where no registry answers (as root)."""
+    from deploy.commands_compose import run_images
+
+    run_images()
 
 
 def main() -> None:

@@ -14,8 +14,8 @@ from contracts.directory import Directory
 from contracts.topics import OPERATOR
 from deploy import provision_database, provision_kafka
 from deploy.embedded.errors import StackError
-from deploy.embedded.postgres import ADMINISTRATOR
 from deploy.embedded.state import CHECKOUT, State
+from deploy.postgres_node import ADMINISTRATOR
 from services.runtime import migrations
 
 _SETTLE_WITHIN = 10.0  # seconds until the broker shows what the controller has accepted

@@ -7,10 +7,10 @@ from contextlib import asynccontextmanager
 import asyncpg
 
 from deploy import provision
-from deploy.embedded.postgres import ADMINISTRATOR
 from deploy.embedded.stack import SERVICES, Stack
 from deploy.embedded.state import CHECKOUT
 from deploy.embedded.supervisor import Command
+from deploy.postgres_node import ADMINISTRATOR
 
 DATABASE = "naive"
 _FOLDER = CHECKOUT / "tests" / "benchmarks" / "naive"

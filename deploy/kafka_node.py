@@ -1,0 +1,92 @@
+"""How the Kafka node of Ruta is set, wherever it runs: one KRaft node that denies everything nobody was allowed.
+
+Clients log in by SCRAM-SHA-512; the controller has a listener and a PLAIN credential of its own, which only this
+node knows.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+from contracts.topics import OPERATOR
+
+BROKER: Final = "ruta-broker"
+CONTROLLER: Final = "ruta-controller"
+JAVA_OPTIONS: Final = (
+    *("-Xms256m", "-Xmx768m", "-XX:+UseSerialGC"),
+    # The quick compiler only: a broker of this size never earns back what the thorough one takes (a third of all its
+    # processor time in the first 30,000 events, for little less work per event after them).
+    "-XX:TieredStopAtLevel=1",
+    "-XX:+ExitOnOutOfMemoryError",  # whoever watches it starts it again; a half-dead broker helps nobody
+    "-XX:-UsePerfData",  # nothing in shared temporary folders
+)
+
+Secret = Callable[[str], str]
+"""Gives the password of a name such as ``kafka/ruta-broker``."""
+
+
+def properties(secret: Secret, *, port: int, controller_port: int, data: str, advertised: int | None = None) -> str:
+    """The text of ``server.properties``, which holds passwords. Listens on 127.0.0.1; ``data``: folder of the log.
+
+    ``advertised`` is the port that clients are told to come back on, where that is another one: a proxy's.
+    """
+    client = f"CLIENT://127.0.0.1:{port}"
+    controller = f"CONTROLLER://127.0.0.1:{controller_port}"
+    own = secret(f"kafka/{CONTROLLER}")
+    settings = {
+        "process.roles": "broker,controller",
+        "node.id": 1,
+        "controller.quorum.bootstrap.servers": f"127.0.0.1:{controller_port}",
+        "listeners": f"{client},{controller}",
+        "advertised.listeners": f"CLIENT://127.0.0.1:{advertised or port},{controller}",
+        "listener.security.protocol.map": "CLIENT:SASL_PLAINTEXT,CONTROLLER:SASL_PLAINTEXT",
+        "inter.broker.listener.name": "CLIENT",
+        "controller.listener.names": "CONTROLLER",
+        "sasl.enabled.mechanisms": "SCRAM-SHA-512",
+        "sasl.mechanism.inter.broker.protocol": "SCRAM-SHA-512",
+        "sasl.mechanism.controller.protocol": "PLAIN",
+        "listener.name.controller.sasl.enabled.mechanisms": "PLAIN",
+        "listener.name.client.scram-sha-512.sasl.jaas.config": _login(secret, "scram.ScramLoginModule", BROKER),
+        "listener.name.controller.plain.sasl.jaas.config": _login(
+            secret, "plain.PlainLoginModule", CONTROLLER, f'user_{CONTROLLER}="{own}"'
+        ),
+        "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+        "super.users": ";".join(f"User:{user}" for user in (BROKER, CONTROLLER, OPERATOR)),
+        "allow.everyone.if.no.acl.found": "false",
+        "auto.create.topics.enable": "false",
+        "log.dirs": data,
+        "num.network.threads": 2,
+        "num.io.threads": 4,
+        "default.replication.factor": 1,
+        "min.insync.replicas": 1,
+        "offsets.topic.num.partitions": 4,
+        "offsets.topic.replication.factor": 1,
+        "transaction.state.log.num.partitions": 1,
+        "transaction.state.log.replication.factor": 1,
+        "transaction.state.log.min.isr": 1,
+        "share.coordinator.state.topic.num.partitions": 1,
+        "share.coordinator.state.topic.replication.factor": 1,
+        "share.coordinator.state.topic.min.isr": 1,
+        # Nobody else is about to join: do not wait for them.
+        "group.initial.rebalance.delay.ms": 0,
+        # After a kill the node waits for its own old session to end: 5 s instead of 12.
+        "broker.session.timeout.ms": 3000,
+        "broker.heartbeat.interval.ms": 500,
+    }
+    return "".join(f"{key}={value}\n" for key, value in settings.items())
+
+
+def format_arguments(secret: Secret, cluster: str, properties_file: str) -> str:
+    """What makes an empty data folder a node's, with the users that must exist before it starts, for ``java @file``.
+
+    A file, as other users of the machine can read command lines.
+    """
+    users = (
+        f"--add-scram=SCRAM-SHA-512=[name={user},password={secret(f'kafka/{user}')}]" for user in (BROKER, OPERATOR)
+    )
+    options = (f"--cluster-id={cluster}", f"-c={properties_file}", "--standalone", *users)
+    return "\n".join(["kafka.tools.StorageTool", "format", *options])
+
+
+def _login(secret: Secret, module: str, user: str, extra: str = "") -> str:
+    options = f'username="{user}" password="{secret(f"kafka/{user}")}" {extra}'.strip()
+    return f"org.apache.kafka.common.security.{module} required {options};"
