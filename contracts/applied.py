@@ -7,7 +7,7 @@ a version of its own. Codes, ids, times and digests only.
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import Field, StringConstraints
+from pydantic import Field
 
 from contracts.competence import ConflictOpened, ConflictResolved, Lineage, PositionStated
 from contracts.declarations import (
@@ -35,9 +35,7 @@ from contracts.declarations import (
 )
 from contracts.legal import StopDuty
 from contracts.model import Model
-from contracts.values import AuthType, InstitutionCode, Moment, Reference, State, Verb
-
-Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+from contracts.values import AuthType, InstitutionCode, Moment, Reference, Sha256, State, Verb
 
 
 class Cause(Model):

@@ -10,7 +10,7 @@ from typing import Annotated
 from pydantic import Field, StringConstraints, model_validator
 
 from contracts.model import Model
-from contracts.values import Basis, DataClass, Day, InstitutionCode, Reference
+from contracts.values import Basis, DataClass, Day, InstitutionCode, Reference, Sha256
 
 LanguageCode = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}$")]
 """ISO 639 code of a language: ``es``, ``pt``, ``ht``; ``guc`` is Wayuunaiki."""
@@ -58,7 +58,8 @@ class LegalBasis(Model):
     An authorisation names the version of its text, how and when it was given, in which languages it was explained and
     the data classes it releases; for a child also who authorises and whether the child assents (a rule asks for these,
     because only the request knows that it is about a child). A court order or a public function names its norm.
-    ``explained_by`` is the opaque id of the official who explained it.
+    ``explained_by`` is the opaque id of the official who explained it; ``document_sha256`` the digest of the signed
+    form or the recording, which stays with the sender as its proof (Ley 1581/2012 art. 17 lit. b).
     """
 
     basis: Basis
@@ -70,6 +71,7 @@ class LegalBasis(Model):
     languages: Annotated[tuple[LanguageCode, ...], Field(max_length=5, strict=False)] = ()
     data_classes: Annotated[tuple[DataClass, ...], Field(max_length=7, strict=False)] = ()
     explained_by: Reference | None = None
+    document_sha256: Sha256 | None = None
     representative: Representative | None = None
     assent: Assent | None = None
 

@@ -13,6 +13,9 @@ InstitutionCode = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*(-[a
 Divipola = Annotated[str, StringConstraints(pattern=r"^([0-9]{2}|[0-9]{5})$")]
 """DANE's code of a department (two digits) or a municipality (five); ``68001`` is Bucaramanga."""
 
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+"""A digest, in hexadecimal."""
+
 Reference = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:/-]{1,64}$")]
 """An opaque identifier of an official, a unit or a norm. Without spaces no sentence fits in, but a name written with
 dots or dashes does (``ana.perez``): the pattern cannot keep it out, institutions must choose ids that name nobody."""
