@@ -6,6 +6,7 @@ from pathlib import Path
 from contracts import yaml_text
 from deploy.embedded.ports import Ports
 from deploy.observability import alerts, dashboard
+from deploy.status.targets import TARGETS
 from services.runtime.metrics import METRICS
 
 FOLDER = Path(__file__).parent
@@ -23,13 +24,10 @@ def files() -> dict[Path, str]:
 
 
 def scraping() -> dict[str, object]:
-    """Prometheus' own configuration for the system that `ruta up` starts."""
-    ports = Ports.based_on()
-    jobs = [
-        {"job_name": f"ruta-{service}", "static_configs": [{"targets": [f"127.0.0.1:{ports.http[service]}"]}]}
-        for service in ("referrals", "notifications", "audit")
-    ]
-    return {"global": {"scrape_interval": "10s"}, "rule_files": ["alerts.yaml"], "scrape_configs": jobs}
+    """Prometheus' own configuration for the system that `ruta up` starts: the status page tells the processes."""
+    found = {"http_sd_configs": [{"url": f"http://127.0.0.1:{Ports.based_on().status}{TARGETS}"}]}
+    scrape = {"job_name": "ruta", **found}
+    return {"global": {"scrape_interval": "10s"}, "rule_files": ["alerts.yaml"], "scrape_configs": [scrape]}
 
 
 def dictionary() -> str:

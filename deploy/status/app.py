@@ -10,6 +10,7 @@ from fastapi.responses import HTMLResponse
 from deploy.status import plots, view, wording
 from deploy.status.readings import COUNTED, Look
 from deploy.status.settings import Settings
+from deploy.status.targets import TARGETS, targets
 from deploy.status.view import Plot
 from deploy.status.watch import KEPT, Watch
 from services.runtime import web
@@ -49,6 +50,11 @@ async def service(settings: Settings) -> AsyncIterator[list[Job]]:
             plots=await drawing.of(looks),
             services={wording.process(name): wording.texts()["done"][name] for name in COUNTED},
         )
+
+    @app.get(TARGETS)
+    async def found() -> list[dict[str, object]]:
+        """Where Prometheus finds every process."""
+        return targets(settings.processes)
 
     async def http() -> None:
         await web.serve(app, settings.http_host, settings.http_port)

@@ -1,10 +1,12 @@
 """The status page says what moves, shows the last quarter of an hour, and notices what stands still."""
 
+import httpx
 import pytest
 from playwright.async_api import Browser, expect
 
 from deploy.demo.stories import Story
-from deploy.embedded.stack import Stack
+from deploy.embedded.stack import SERVICES, Stack
+from deploy.status.targets import TARGETS
 from tests.browser.chromium import opened
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(300)]
@@ -19,6 +21,15 @@ async def test_all_services_move_and_are_plotted(browser: Browser, system: Stack
         figures = dict(zip(await page.locator(".figures dt").all_inner_texts(),
                            await page.locator(".figures b").all_inner_texts(), strict=True))  # fmt: skip
         assert int(figures["Huellas"].replace(".", "")) > len(stories)
+
+
+async def test_prometheus_finds_every_process(system: Stack) -> None:
+    async with httpx.AsyncClient() as client:
+        groups = (await client.get(f"{system.addresses.status}{TARGETS}")).json()
+        assert {group["labels"]["job"] for group in groups} == {f"ruta-{name}" for name in SERVICES}
+        for group in groups:
+            for target in group["targets"]:
+                assert "ruta_ready" in (await client.get(f"http://{target}/metrics")).text
 
 
 async def test_it_refreshes_itself_and_leaves_open_what_is_open(
