@@ -1,0 +1,77 @@
+"""Duplicates, re-referrals, and what a chain asks of each of its referrals."""
+
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from contracts.declarations import Requested
+from contracts.values import Service, Verb
+from services.referrals.effects import effects
+from tests.referrals.acting import O, R, S, T, redirect
+from tests.referrals.stage import Stage
+from tests.support import builders as make
+
+
+def test_what_is_open_is_not_asked_twice() -> None:
+    stage = Stage()
+    person = uuid4()
+    first = stage.request(person=person)
+    again = make.requested(person=person)
+    for path in ((), (Verb.RECEIVED, Verb.ACCEPTED), (Verb.STARTED, Verb.COMPLETED)):
+        stage.path(first, *path)
+        assert stage.refuses(Verb.REQUESTED, uuid4(), S, again) == "duplicate-request"
+        assert stage.last.existing == first  # type: ignore[union-attr]
+    others: list[dict[str, Any]] = [{"recipient": O}, {"service": Service.CHILD_LABOUR}, {"person": uuid4()}]
+    for other in others:
+        stage.request(**({"person": person} | other))
+    # Another institution's reference of a person means nothing here.
+    stage.request(by=T, person=person)
+    stage.path(first, Verb.CLOSED)
+    following = stage.request(person=person)
+    assert stage.referrals[following].follows == first
+
+
+@pytest.mark.parametrize("verb", [Verb.REJECTED, Verb.RETURNED])
+def test_what_was_refused_is_asked_again_as_a_new_one_that_names_it(verb: Verb) -> None:
+    stage = Stage()
+    person = uuid4()
+    first = stage.request(person=person)
+    stage.path(first, verb)
+    assert stage.refuses(Verb.REQUESTED, uuid4(), S, make.requested(person=person)) == "duplicate-request"
+    better = stage.request(person=person, follows=first)
+    assert stage.referrals[better].follows == first
+    assert stage.referrals[better].parent is None
+
+
+def test_a_former_referral_is_the_senders_own_and_of_the_same_person() -> None:
+    stage = Stage()
+    person = uuid4()
+    mine, another = stage.request(person=person), stage.request(by=T, person=person)
+    stage.path(mine, Verb.REJECTED)
+    for former in (uuid4(), another, stage.request()):
+        details = make.requested(person=person, follows=former)
+        assert stage.refuses(Verb.REQUESTED, uuid4(), S, details) == "former-unknown"
+
+
+def test_several_referrals_of_one_need_are_one_group() -> None:
+    stage = Stage()
+    need, person = uuid4(), uuid4()
+    for recipient in (R, O, T):
+        stage.request(need=need, person=person, recipient=recipient)
+    assert {one.recipient for one in stage.referrals.values() if one.need == need} == {R, O, T}
+
+
+def test_only_a_request_has_no_referral() -> None:
+    made = make.declaration(Verb.RECEIVED, uuid4(), uuid4(), by=R)
+    with pytest.raises(ValueError, match="only a request"):
+        effects(None, made, None, (), make.MEMBERS, new_id=uuid4())  # type: ignore[arg-type]
+
+
+def test_a_child_is_asked_as_its_root_was() -> None:
+    stage = Stage()
+    root = stage.request()
+    child = redirect(stage, root, O)
+    asked: Requested = stage.referrals[child].request
+    changed = {"recipient": O, "legal_basis": make.PUBLIC}
+    assert asked == stage.referrals[root].request.model_copy(update=changed)

@@ -1,0 +1,106 @@
+"""Revocations, withdrawals and voidings: everybody who had the data is told to stop."""
+
+import pytest
+
+from contracts.applied import StopDutyOpenedFact
+from contracts.values import State, Verb
+from services.referrals.referral import StopDuty
+from tests.referrals.acting import NGO, O, S, T, W, through_three_holders
+from tests.referrals.stage import Stage
+from tests.support import builders as make
+
+
+@pytest.mark.parametrize("by", [S, NGO, O, T])
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_a_revocation_reaches_every_holder_whoever_declares_it_and_wherever(by: str, place: int) -> None:
+    stage = Stage()
+    chain = through_three_holders(stage)
+    facts = stage.say(Verb.CONSENT_REVOKED, chain[place], by)
+    assert facts[0].kind == "consent-revoked"
+    duties = [fact for fact in facts if isinstance(fact, StopDutyOpenedFact)]
+    assert [fact.details.holder for fact in duties] == [NGO, O, T]
+    assert all(stage.referrals[one].stop_duty is StopDuty.OPEN for one in chain)
+    assert stage.referrals[chain[0]].revoked
+    # What rests on a public function goes on: nobody can take that back.
+    assert stage.referrals[chain[2]].state is State.REQUESTED
+    assert stage.refolded() == stage.referrals
+    assert stage.refuses(Verb.CONSENT_REVOKED, chain[2], S) == "already-revoked"
+
+
+@pytest.mark.parametrize(
+    ("verbs", "state"),
+    [
+        ((), State.WITHDRAWN),
+        ((Verb.RECEIVED, Verb.ACCEPTED, Verb.STARTED), State.WITHDRAWN),
+        ((Verb.REJECTED,), State.REJECTED),
+        ((Verb.ACCEPTED, Verb.COMPLETED), State.COMPLETED),
+        ((Verb.ACCEPTED, Verb.COMPLETED, Verb.CLOSED), State.CLOSED),
+        ((Verb.WITHDRAWN,), State.WITHDRAWN),
+    ],
+)
+def test_a_revocation_withdraws_what_is_active_and_reaches_the_rest(verbs: tuple[Verb, ...], state: State) -> None:
+    stage = Stage()
+    referral = stage.request(recipient=NGO, legal_basis=make.AUTHORISED)
+    stage.path(referral, *verbs)
+    stage.say(Verb.CONSENT_REVOKED, referral, S)
+    one = stage.referrals[referral]
+    assert (one.state, one.stop_duty, one.revoked) == (state, StopDuty.OPEN, True)
+
+
+def test_a_revocation_needs_an_authorisation() -> None:
+    stage = Stage()
+    referral = stage.request()
+    assert stage.refuses(Verb.CONSENT_REVOKED, referral, S) == "nothing-to-revoke"
+    assert stage.refuses(Verb.CONSENT_REVOKED, referral, W) == "not-a-holder"
+    voided = stage.request(recipient=NGO, legal_basis=make.AUTHORISED)
+    stage.path(voided, Verb.VOIDED)
+    assert stage.refuses(Verb.CONSENT_REVOKED, voided, S) == "wrong-state"
+
+
+def test_what_was_revoked_is_not_reopened() -> None:
+    stage = Stage()
+    referral = stage.request(recipient=NGO, legal_basis=make.AUTHORISED)
+    stage.path(referral, Verb.ACCEPTED, Verb.COMPLETED, Verb.CLOSED)
+    stage.say(Verb.CONSENT_REVOKED, referral, S)
+    assert stage.refuses(Verb.REOPENED, referral, S) == "authorisation-revoked"
+
+
+def test_every_holder_confirms_for_itself_and_once() -> None:
+    stage = Stage()
+    first, second, third = through_three_holders(stage)
+    assert stage.refuses(Verb.STOP_CONFIRMED, first, NGO) == "no-stop-duty"
+    stage.say(Verb.CONSENT_REVOKED, first, S)
+    assert stage.refuses(Verb.STOP_CONFIRMED, first, S) == "not-the-recipient"
+    assert stage.refuses(Verb.STOP_CONFIRMED, second, NGO) == "not-the-recipient"
+    for referral, holder in ((first, NGO), (second, O), (third, T)):
+        (fact,) = stage.say(Verb.STOP_CONFIRMED, referral, holder)
+        assert fact.kind == "stop-confirmed"
+        assert stage.refuses(Verb.STOP_CONFIRMED, referral, holder) == "no-stop-duty"
+    # Whoever has confirmed holds nothing any more, and of the others' referrals it hears nothing.
+    assert stage.refuses(Verb.ACCEPTED, third, NGO) == "unknown-referral"
+
+
+def test_a_withdrawal_reaches_everybody_who_had_it_and_a_voiding_only_its_own_receiver() -> None:
+    stage = Stage()
+    first, second, third = through_three_holders(stage)
+    facts = stage.say(Verb.WITHDRAWN, third, S)
+    assert [fact.details.holder for fact in facts if isinstance(fact, StopDutyOpenedFact)] == [NGO, O, T]
+    stage = Stage()
+    first, second, third = through_three_holders(stage)
+    facts = stage.say(Verb.VOIDED, second, S)
+    assert [fact.details.holder for fact in facts if isinstance(fact, StopDutyOpenedFact)] == [O]
+    # Voiding a parent leaves the child.
+    assert [stage.referrals[one].state for one in (first, second, third)] == [
+        State.REDIRECTED, State.VOIDED, State.REQUESTED,
+    ]  # fmt: skip
+    stage.path(third, Verb.RECEIVED, Verb.ACCEPTED)
+    assert stage.refuses(Verb.VOIDED, second, S) == "wrong-state"
+
+
+def test_every_open_stop_duty_has_a_holder_that_saw_it() -> None:
+    stage = Stage()
+    chain = through_three_holders(stage)
+    stage.say(Verb.CONSENT_REVOKED, chain[1], O)
+    for referral in chain:
+        one = stage.referrals[referral]
+        assert "stop-duty-opened" in stage.seen_by(one.recipient, referral)
