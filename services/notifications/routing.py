@@ -13,11 +13,11 @@ from typing import Any
 from uuid import UUID
 
 from contracts import directory, topics
-from contracts.applied import Applied, RequestedFact
+from contracts.applied import Applied, EscalatedFact, RequestedFact
 from contracts.directory import Institution
 from contracts.facts import Fact, QuarantinedFact, RefusedFact, name_id
 from contracts.receipts import AlertChannel
-from contracts.values import Problem, Refusal, Urgency, Verb
+from contracts.values import Problem, Refusal, State, Urgency, Verb
 
 ALERT_NAMESPACE = UUID("0b7c1f2e-3f53-5c0c-9a0a-6a4f0a7b9d52")
 """UUIDv5 namespace of alert ids; fixed for ever, one alert per (fact, recipient, channel) rests on it."""
@@ -67,6 +67,9 @@ TOLD: Mapping[str, tuple[Told, ...]] = MappingProxyType(
     }
 )
 """Every kind of fact, and who is told of it beside those that the fact itself names (``told``)."""
+
+_RECIPIENT_HAS_ANSWERED = (State.REJECTED, State.RETURNED, State.COMPLETED, State.NOT_ACHIEVED)
+"""Whoever has answered is not reminded: only the sender still has to act."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +127,8 @@ def _recipients(fact: Fact) -> tuple[str, ...]:
     # The desk is a set of pages, not an institution: they show the answer themselves.
     if not isinstance(data, Applied):
         return tuple(data.cause.owner for _ in told if data.cause.owner != topics.DESK)
+    if isinstance(data, EscalatedFact) and data.state in _RECIPIENT_HAS_ANSWERED:
+        told = (Told.SENDER,)
     parts = [data.sender if one is Told.SENDER else data.recipient for one in told]
     # Nobody needs a notice of what it has just done itself.
     return tuple(code for code in dict.fromkeys((*parts, *(data.told or ()))) if code != data.cause.owner)
