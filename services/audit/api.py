@@ -77,11 +77,19 @@ class EntriesView(BaseModel):
     entries: list[EntryView]
 
 
+_EMPTY: dict[int | str, dict[str, Any]] = {
+    404: {
+        "description": "The log is empty",
+        "content": {"application/json": {"schema": web.Failure.model_json_schema()}},
+    }
+}
+
+
 def build(pool: asyncpg.Pool, origin: str, vkey: str, missing: web.Missing) -> FastAPI:
     """The service's HTTP interface on a pool of its own database role."""
     app = web.api("Ruta audit log", missing)
 
-    @app.get("/v1/checkpoint", response_class=PlainTextResponse)
+    @app.get("/v1/checkpoint", response_class=PlainTextResponse, responses=_EMPTY)
     async def checkpoint() -> str:
         """The newest signed checkpoint (C2SP tlog-checkpoint); 404 while the log is empty."""
         async with pool.acquire() as connection:
@@ -104,7 +112,7 @@ def build(pool: asyncpg.Pool, origin: str, vkey: str, missing: web.Missing) -> F
             checkpoint_age_seconds=newest and (clock.now() - newest.stored_at).total_seconds(),
         )
 
-    @app.get("/v1/entries/{index}")
+    @app.get("/v1/entries/{index}", responses=web.MAY_LACK)
     async def entry(index: Annotated[int, PathParameter(ge=0, lt=2**63)]) -> ProofView:
         """A leaf with its proof in the newest checkpoint's tree; 404 when the log is not that long."""
         async with pool.acquire() as connection:
@@ -121,7 +129,7 @@ def build(pool: asyncpg.Pool, origin: str, vkey: str, missing: web.Missing) -> F
             checkpoint=found.newest.note,
         )
 
-    @app.get("/v1/consistency/{size}")
+    @app.get("/v1/consistency/{size}", responses=web.MAY_LACK)
     async def consistency(size: Annotated[int, PathParameter(ge=1, lt=2**63)]) -> ConsistencyView:
         """The proof that the log still begins with its first ``size`` leaves; 404 when it is not that long."""
         async with pool.acquire() as connection:

@@ -80,7 +80,7 @@ def build(
     """The service's HTTP interface on a pool of its own database role."""
     app = web.api("Ruta notifications", missing)
 
-    @app.get("/v1/inbox/{institution}")
+    @app.get("/v1/inbox/{institution}", responses=web.MAY_LACK)
     async def inbox_of(
         institution: web.Code,
         after: Annotated[int | None, Query(ge=1)] = None,
@@ -101,7 +101,7 @@ def build(
             next=rows[-1]["position"] if len(rows) == limit else None,
         )
 
-    @app.post("/v1/inbox/{institution}/{alert}/read")
+    @app.post("/v1/inbox/{institution}/{alert}/read", responses=web.MAY_LACK)
     async def read(institution: web.Code, alert: UUID) -> Opened:
         """Say that somebody of the institution has opened an alert. Saying it again changes nothing."""
         opened_at = await inbox.mark_opened(pool, institution, alert, clock.now())

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import asyncpg
 from fastapi import FastAPI, HTTPException, Query
-from pydantic import AwareDatetime, BaseModel
+from pydantic import BaseModel
 
 from contracts.values import State, Urgency
 from services.referrals import search
@@ -125,7 +125,7 @@ def build(pool: asyncpg.Pool, missing: web.Missing) -> FastAPI:
         direction: Direction | None = None,
         urgency: Urgency | None = None,
         need: UUID | None = None,
-        unchanged_since: AwareDatetime | None = None,
+        unchanged_since: web.Moment | None = None,
         after: Annotated[str | None, Query(max_length=120)] = None,
         limit: Annotated[int, Query(ge=1, le=500)] = 50,
     ) -> Page:
@@ -138,7 +138,7 @@ def build(pool: asyncpg.Pool, missing: web.Missing) -> FastAPI:
             raise HTTPException(422, "after is not a cursor of this API") from error
         return Page(referrals=[ReferralView(**row) for row in page.rows], next=page.next)
 
-    @app.get("/v1/referrals/{referral}")
+    @app.get("/v1/referrals/{referral}", responses=web.MAY_LACK)
     async def one(referral: UUID) -> Timeline:
         """One referral with its timeline; 404 when it is unknown."""
         row = await pool.fetchrow(_SQL["referral"], referral)
@@ -147,7 +147,7 @@ def build(pool: asyncpg.Pool, missing: web.Missing) -> FastAPI:
         found = await pool.fetch(_SQL["timeline"], [referral])
         return Timeline(**_detail(row), facts=[_fact(fact) for fact in found])
 
-    @app.get("/v1/referrals/{referral}/chain")
+    @app.get("/v1/referrals/{referral}/chain", responses=web.MAY_LACK)
     async def chain(referral: UUID) -> ChainView:
         """The whole chain of a referral, whichever of it is named; 404 when it is unknown."""
         rows = await pool.fetch(_SQL["chain"], referral)
@@ -170,7 +170,7 @@ def build(pool: asyncpg.Pool, missing: web.Missing) -> FastAPI:
         rows = await pool.fetch(_SQL["conflicts"], limit)
         return Duties(referrals=[DetailView(**_detail(row)) for row in rows])
 
-    @app.get("/v1/outcomes/{owner}/{event}")
+    @app.get("/v1/outcomes/{owner}/{event}", responses=web.MAY_LACK)
     async def outcome(owner: web.Code, event: UUID) -> OutcomeView:
         """What became of an institution's declaration; 404 while nothing of that id has arrived."""
         row = await pool.fetchrow(_SQL["outcome"], owner, event)

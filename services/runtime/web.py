@@ -2,7 +2,8 @@
 
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from typing import Annotated
+from datetime import datetime
+from typing import Annotated, Any
 
 import uvicorn
 from fastapi import FastAPI, Request
@@ -11,8 +12,9 @@ from fastapi.middleware.trustedhost import TrustedHostMiddleware
 from fastapi.responses import JSONResponse, Response
 from fastapi.telemetry import TelemetryConfig
 from prometheus_client import CONTENT_TYPE_LATEST
-from pydantic import StringConstraints
+from pydantic import BaseModel, BeforeValidator, StringConstraints
 
+from contracts.envelope import read_time
 from services.runtime.telemetry import Telemetry, value
 
 Missing = Callable[[], Awaitable[list[str]]]
@@ -22,11 +24,44 @@ Code = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,48}$")]
 """An institution or ``desk`` in a request. PostgreSQL cannot take every text (U+0000), so none but these gets there."""
 
 
+def _rfc3339(text: str) -> datetime:
+    moment = read_time(text)
+    if moment is None:
+        raise ValueError("a moment is an RFC 3339 time with its offset")
+    return moment
+
+
+Moment = Annotated[datetime, BeforeValidator(_rfc3339)]
+"""A moment in a request. The framework alone would take a number, too, and guess whether it is seconds."""
+
+
+class Problem(BaseModel):
+    """One thing wrong with a request: ``where`` it stands, and the kind of mistake; never what was sent."""
+
+    where: list[str | int]
+    problem: str
+
+
+class Failure(BaseModel):
+    """Why a request got no answer: a sentence, or all that is wrong with it."""
+
+    detail: str | list[Problem]
+
+
+UNPROCESSABLE: dict[int | str, dict[str, Any]] = {422: {"model": Failure, "description": "The request is wrong"}}
+"""What every operation may answer, instead of the framework's own description, which promises what was sent."""
+
+MAY_LACK: dict[int | str, dict[str, Any]] = {404: {"model": Failure, "description": "There is no such thing"}}
+"""The answers of an operation that names a thing which may not be there."""
+
+
 def api(title: str, missing: Missing) -> FastAPI:
     """An application with ``/livez`` and ``/readyz``; the service adds its own routes."""
     # The framework's own telemetry logs what did not validate, with the values.
     telemetry: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False}
-    app = FastAPI(title=title, version="0.1", docs_url=None, redoc_url=None, telemetry=telemetry)
+    app = FastAPI(
+        title=title, version="0.1", docs_url=None, redoc_url=None, telemetry=telemetry, responses=UNPROCESSABLE
+    )
 
     # A page in somebody's browser must not reach a loopback service under a name of its own (DNS rebinding).
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost", "[::1]"])

@@ -1,0 +1,43 @@
+"""The HTTP interfaces against their own description: whatever is asked, the answer is one that they promise."""
+
+import asyncio
+import subprocess
+import sys
+from pathlib import Path
+from random import randrange
+
+import pytest
+
+from deploy.embedded.stack import SERVICES, Stack
+
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(300)]
+
+EXAMPLES = 25
+"""Of each operation."""
+
+ENDLESS = "/v1/inbox/{institution}/events"
+"""A stream has no end, so no answer to be judged."""
+
+WITHIN = 5
+"""Seconds for any answer, on a machine that others use."""
+
+
+@pytest.mark.parametrize("service", SERVICES)
+async def test_every_answer_is_one_that_the_description_promises(system: Stack, service: str) -> None:
+    seed = randrange(2**31)
+    print(f"seed {seed}")
+    ran = await asyncio.to_thread(
+        subprocess.run,
+        [
+            str(Path(sys.executable).with_name("schemathesis")), "--no-color", "run",
+            f"{system.addresses.http[service]}/openapi.json",
+            f"--exclude-path={ENDLESS}", f"--max-examples={EXAMPLES}", f"--seed={seed}", "--phases=coverage,fuzzing",
+            f"--max-response-time={WITHIN}", "--continue-on-failure", "--warnings=off", "--generation-database=none",
+            # That one of two parameters must be given is nothing that OpenAPI can say.
+            "--exclude-checks=positive_data_acceptance",
+        ],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+    print(ran.stdout)
+    assert ran.returncode == 0
+    assert " passed" in ran.stdout
