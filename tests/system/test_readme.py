@@ -105,6 +105,7 @@ def test_every_command_of_the_readme(up: Up) -> None:
     _watch(up, referral)
     ran.add("./ruta watch icbf-santander")
     check("./ruta quarantine list")
+    check("./ruta quarantine release", "0 records were released")
     assert len(json.loads(check("./ruta lifecycle --format json"))["answers"]) > 2_000
     check("./ruta ledger", "ledger_ok  True")
     check("./ruta refold", "all equal their stored state")
