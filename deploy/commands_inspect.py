@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +16,8 @@ from deploy.embedded.errors import StackError
 from deploy.running import running_stack
 from services.referrals.refold import refold
 
+_REFERRALS = "the referral service"
+
 
 def show(referral: str) -> None:
     """Print a referral's timeline with facts, alerts and leaf indexes. Raises StackError when it is unknown."""
@@ -25,7 +27,8 @@ def show(referral: str) -> None:
         query = f"referral={found['referral']}"
         alerts = _get(client, f"{running['http']['notifications']}/v1/alerts?{query}", "the notification service")
         leaves = _get(client, f"{running['http']['audit']}/v1/entries?{query}", "the audit service")
-    _print(found, _by_fact(alerts), _by_fact(leaves["entries"]))
+        chain = _get(client, f"{running['http']['referrals']}/v1/referrals/{found['referral']}/chain", _REFERRALS)
+    _print(found, chain["referrals"], _by_fact(alerts), _by_fact(leaves["entries"]))
 
 
 def timeline(referral: str) -> dict[str, Any]:
@@ -37,7 +40,7 @@ def timeline(referral: str) -> dict[str, Any]:
         raise StackError("A referral is named by its UUID, such as 0198c0de-0000-7000-8000-000000000000.") from None
     with httpx.Client(timeout=10) as client:
         url = f"{running['http']['referrals']}/v1/referrals/{id}"
-        found = _get(client, url, "the referral service", may_lack=True)
+        found = _get(client, url, _REFERRALS, may_lack=True)
     if found is None:
         raise StackError(f"There is no referral {id}.")
     return dict(found)
@@ -63,13 +66,26 @@ def _by_fact(rows: Iterable[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
     return groups
 
 
-def _print(timeline: dict[str, Any], alerts: Mapping[str, Any], leaves: Mapping[str, Any]) -> None:
+def _print(
+    timeline: dict[str, Any],
+    chain: Sequence[dict[str, Any]],
+    alerts: Mapping[str, Any],
+    leaves: Mapping[str, Any],
+) -> None:
     # Piped or in a narrow window the table keeps its width: identifiers are there to be copied.
     console = Console(width=None if sys.stdout.isatty() else 160)
     console.print(
         f"[bold]{timeline['referral']}[/]  {timeline['state']}  version {timeline['version']}\n"
         f"{timeline['sender']} → {timeline['recipient']}  {timeline['service']}  {timeline['urgency']}"
     )
+    for one in chain if len(chain) > 1 else ():
+        here = "  (this one)" if one["referral"] == timeline["referral"] else ""
+        console.print(f"chain  {one['referral']}  → {one['recipient']}  {one['state']}{here}")
+    for one in chain:
+        if one["conflict"]:
+            console.print(f"competence conflict between {', '.join(one['conflict']['opened']['parties'])}")
+        if one["stop_duty"]:
+            console.print(f"stop duty of {one['recipient']}: {one['stop_duty']}")
     table = Table("received (UTC)", "fact", "by", "outcome", "alerts", "leaves", box=None, pad_edge=False)
     for fact in timeline["facts"]:
         told = [f"{a['recipient']} {a['channel']} {a['status']}" for a in alerts.get(fact["fact"], [])]

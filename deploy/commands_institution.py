@@ -8,7 +8,7 @@ from typing import NoReturn
 from zoneinfo import ZoneInfo
 
 from contracts import keys, labels
-from contracts.applied import Applied
+from contracts.applied import Applied, RedirectedFact
 from contracts.codec import Declaration
 from contracts.facts import DuplicateFact, Fact, ParkedFact, QuarantinedFact, RefusedFact
 from contracts.sdk import Inbox, Opened, Publisher, SdkError, read_file
@@ -61,6 +61,10 @@ async def _publish(target: Target, declaration: Declaration, institution: str, w
         print(f"referral  {declaration.envelope.referral}   need {declaration.envelope.need}", flush=True)
         fact = await publisher.outcome(event, timeout=wait)
     print(f"outcome   {describe(fact)}")
+    if isinstance(fact.data, RedirectedFact):
+        print(f"child     {fact.data.details.child} to {fact.data.details.target}")
+    if isinstance(fact.data, RefusedFact) and fact.data.existing:
+        print(f"existing  {fact.data.existing}")
     applied = isinstance(fact.data, Applied) or (
         isinstance(fact.data, DuplicateFact) and fact.data.first_outcome == "applied"
     )

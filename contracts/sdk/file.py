@@ -78,7 +78,7 @@ def read_event(text: bytes, institution: str, *, keys: Overlay | None = None, sy
     try:
         read = body.model_validate_json(value)
     except ValidationError as error:
-        raise BadFile(f"data.{codec.flaw_of(error, body).detail}{_hint(head.verb, data)}") from None
+        raise BadFile(f"data.{codec.flaw_of(error, body).detail}{_hint(head.verb, data, error)}") from None
     return Declaration(head, read.details, read.sealed)  # type: ignore[arg-type]
 
 
@@ -144,7 +144,10 @@ def _seal(data: dict[str, Any], head: Envelope, keys: Overlay | None) -> Any:
     return sealed.model_dump(mode="json")
 
 
-def _hint(verb: Verb, data: dict[str, Any]) -> str:
+def _hint(verb: Verb, data: dict[str, Any], error: ValidationError) -> str:
+    first = error.errors(include_input=False, include_url=False)[0]
+    if first["type"] == "enum":
+        return f" (one of {first['ctx']['expected']})"  # our own codes, nothing of what was given
     if verb in _SEALED and "sealed" not in data:
         return f" ({verb} carries content, or a part already sealed)"
     return ""

@@ -186,6 +186,14 @@ def test_a_request_without_content_is_told_what_it_lacks() -> None:
         read(content)
 
 
+def test_a_code_that_is_not_one_is_told_those_that_are() -> None:
+    content = short()
+    content["data"]["details"]["urgency"] = CANARY
+    with pytest.raises(BadFile, match=r"details\.urgency: enum \(one of 'U0', 'U1', 'U2' or 'U3'\)") as caught:
+        read(content)
+    assert CANARY not in str(caught.value)
+
+
 def test_content_without_keys_is_told_what_it_needs() -> None:
     with pytest.raises(BadFile, match="public keys"):
         read_event(json.dumps(short()).encode(), SENDER)

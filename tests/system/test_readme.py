@@ -9,6 +9,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import psutil
 import pytest
@@ -80,7 +81,7 @@ def up(session_folder: Path, tmp_path: Path) -> Iterator[Up]:
         made.process.kill()
 
 
-def test_every_command_of_the_readme(up: Up) -> None:
+def test_every_command_of_the_readme(up: Up, tmp_path: Path) -> None:
     ran = {"./ruta up"}
     first = up.start()
 
@@ -101,6 +102,7 @@ def test_every_command_of_the_readme(up: Up) -> None:
     check(accept, "applied accepted", "version 2")
     check(accept, "refused accepted", "wrong-state", code=1)
     check("./ruta show $REFERRAL", referral, "personeria-giron", "requested", "accepted")
+    _send_on(up, tmp_path)
     check("./ruta credentials icbf-santander", "RUTA_KAFKA_USER=icbf-santander", "ruta.out.icbf-santander.v1")
     _watch(up, referral)
     ran.add("./ruta watch icbf-santander")
@@ -130,6 +132,30 @@ def test_every_command_of_the_readme(up: Up) -> None:
     assert min(result[name] for name in ("applied", "refused", "duplicates", "conflicts", "quarantined")) > 0
     assert len(result["institutions"]) == 32
     assert set(commands()) == ran | RUN_ELSEWHERE
+
+
+def _send_on(up: Up, folder: Path) -> None:
+    """Whoever sends a referral on is told the id of its child, and either of them shows the chain."""
+    asked = folder / "requested.json"
+    event = json.loads((CHECKOUT / "deploy/demo/files/requested.json").read_text("utf-8"))
+    event["data"]["details"]["person"] = str(uuid4())
+    asked.write_text(json.dumps(event), "utf-8")
+    (root,) = re.findall(r"referral +([0-9a-f-]{36})", up.run(f"./ruta publish {asked} --as personeria-giron").stdout)
+    again = up.run(f"./ruta publish {asked} --as personeria-giron").stdout
+    assert "duplicate-request" in again
+    assert f"existing  {root}" in again
+    sent_on = folder / "redirected.json"
+    basis = {"basis": "public-function", "norm": "Ley-2136-2021"}
+    details = {"target": "defensoria-santander", "reason": "not-competent", "ground": "Ley-1437-2011-art-21"}
+    head = {"type": "co.ruta.referral.redirected.v1", "authtype": "user", "authid": "funcionario-3"}
+    data = {"details": {**details, "legal_basis": basis}, "content": {"nombres": "Persona inventada"}}
+    sent_on.write_text(json.dumps({**head, "data": data}), "utf-8")
+    answer = up.run(f"./ruta publish {sent_on} --as icbf-santander --referral {root}").stdout
+    (child,) = re.findall(r"child +([0-9a-f-]{36}) to defensoria-santander", answer)
+    for one in (root, child):
+        shown = up.run(f"./ruta show {one}").stdout
+        assert f"chain  {root}  → icbf-santander  redirected" in shown
+        assert f"chain  {child}  → defensoria-santander  requested" in shown
 
 
 def _watch(up: Up, referral: str) -> None:
