@@ -192,6 +192,22 @@ def ledger(
     sys.exit(run(within, as_json=json))
 
 
+@app.command()
+def backup(folder: Annotated[Path, typer.Argument(help="Where the base backup and the WAL go.")]) -> None:
+    """Back PostgreSQL up while it runs: a base backup, then its write-ahead log until Ctrl-C (deploy/RECOVERY.md)."""
+    from deploy.commands_backup import backup as run
+
+    run(folder)
+
+
+@app.command()
+def restore(folder: Annotated[Path, typer.Argument(help="What ./ruta backup wrote.")]) -> None:
+    """Put a backup in the place of a stopped system's data; the next ./ruta up rolls forward and catches up."""
+    from deploy.commands_backup import restore as run
+
+    run(folder)
+
+
 @quarantine.command("list")
 def quarantine_list() -> None:
     """Print the newest records that could not be read, with what to mend, and what waits for its release."""

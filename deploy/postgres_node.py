@@ -4,7 +4,10 @@ from typing import Final
 
 ADMINISTRATOR: Final = "ruta_admin"
 
-HBA: Final = "host all all 127.0.0.1/32 scram-sha-256\n"
+HBA: Final = f"""host all all 127.0.0.1/32 scram-sha-256
+host replication {ADMINISTRATOR} 127.0.0.1/32 scram-sha-256
+"""
+"""Who may log in; the second line is for backups (pg_basebackup, pg_receivewal)."""
 
 INITDB: Final = (
     f"--username={ADMINISTRATOR}",

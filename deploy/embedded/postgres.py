@@ -8,7 +8,8 @@ import os
 import shutil
 import signal
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -56,6 +57,37 @@ class Postgres:
             part for key, value in postgres_node.settings(self.port).items() for part in ("-c", f"{key}={value}")
         ]
         return self._command("postgres", "postgres", "-D", str(self._data), *options)
+
+    def client(self, program: str) -> Command:
+        """How to run one of PostgreSQL's own programs as its administrator: the arguments come behind these."""
+        login = ("--host=127.0.0.1", f"--port={self.port}", f"--username={ADMINISTRATOR}", "--no-password")
+        made = self._command(program, program, *login)
+        password = self.state.secret(f"database/{ADMINISTRATOR}")
+        return replace(made, environment={**made.environment, "PGPASSWORD": password}, account=None)
+
+    def put_back(self, backup: Path, wal: Path) -> Path:
+        """Replace the data folder by a base backup that will be rolled forward over ``wal`` at the next start.
+
+        Returns where the old data folder is kept. The server must not run.
+        """
+        old = self._data.with_name(f"data-{datetime.now(UTC):%Y%m%dT%H%M%S%f}")
+        if self._data.exists():
+            self._data.rename(old)
+        shutil.copytree(backup, self._data)
+        archive = self._data / "restored-wal"
+        archive.mkdir()
+        for segment in wal.iterdir():
+            # The last one was still being written when it was copied: all that had arrived of it counts.
+            shutil.copy(segment, archive / segment.name.removesuffix(".partial"))
+        with (self._data / "postgresql.auto.conf").open("a", encoding="ascii") as settings:
+            # Nobody may look in before it is rolled forward: a half restored table reads like a whole one.
+            settings.write("restore_command = 'cp restored-wal/%f %p'\nhot_standby = off\n")
+        (self._data / "recovery.signal").touch()
+        for path in (self._data, *self._data.rglob("*")):
+            path.chmod(0o700 if path.is_dir() else 0o600)
+            self._give_to_account(path)
+        self._marker.touch()
+        return old
 
     async def _answers(self) -> bool:
         connection = await asyncpg.connect(

@@ -96,8 +96,12 @@ class Sequencer:
         """Wait for the lock, then append for ever. Raises whatever goes wrong."""
         while not await store.become_the_only_one(self.writer):
             await asyncio.sleep(STANDBY_SECONDS)
-        head = await tree.head(self.writer, self.signer.verifier)
-        await seen.check(self.writer, self.signer.verifier, self.seen_file, head)
+        try:
+            head = await tree.head(self.writer, self.signer.verifier)
+            await seen.check(self.writer, self.signer.verifier, self.seen_file, head)
+        except tree.NotOurs as why:
+            log.critical("the log is not continued: %s; services/audit/README.md says what to do", why)
+            raise
         self.head = head
         if newest := await proofs.newest(self.reader):
             self.signed = newest.size, newest.stored_at

@@ -4,6 +4,7 @@ So redelivery is skipped, a replaced process moves nothing, and Kafka's own comm
 """
 
 import asyncio
+import heapq
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -56,6 +57,17 @@ Work = Callable[[asyncpg.Connection, Sequence[Located], bool], Awaitable[None]]
 the database refused to store: quarantine it without storing anything of its content."""
 
 
+def by_time(records: Iterable[Record]) -> list[Record]:
+    """In the order of receipt, as far as each partition's own order, which comes first, allows.
+
+    Where what was already decided is read again (a restored database), an answer must not come before its question.
+    """
+    partitions: dict[tuple[str, int], list[Record]] = {}
+    for one in records:
+        partitions.setdefault((one.topic, one.partition), []).append(one)
+    return list(heapq.merge(*partitions.values(), key=lambda one: one.timestamp))
+
+
 @dataclass
 class Intake:
     """Takes batches of one consumer in order. ``connection`` is used by nobody else.
@@ -105,7 +117,7 @@ class Intake:
             try:
                 await self._placed.wait()
                 failpoints.hit("intake.fetched")
-                await self._take_when_it_may([kafka.record(raw) for raw in batch])
+                await self._take_when_it_may(by_time([kafka.record(raw) for raw in batch]))
             except Exception as error:
                 self.fail(error)
             else:

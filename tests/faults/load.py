@@ -6,7 +6,8 @@ from contextlib import asynccontextmanager
 
 from deploy.demo.stories import CANARY
 from deploy.embedded.stack import Stack
-from deploy.faults.load import Load, loaded
+from deploy.faults.load import Load
+from deploy.faults.load import loaded as loaded
 from deploy.faults.waiting import eventually
 from deploy.ledger import ledger
 

@@ -17,7 +17,7 @@ from deploy.embedded.stack import Stack
 from services.referrals import store
 from services.referrals.answers import Decided
 from services.referrals.refold import refold
-from services.runtime.intake import Gap, Intake
+from services.runtime.intake import Gap, Intake, by_time
 from services.runtime.kafka import Admin, Cluster
 from services.runtime.positions import Replaced
 from tests.referrals.test_fold import PATH, by, path
@@ -82,6 +82,16 @@ async def test_redelivered_records_are_skipped_without_a_trace(connection: async
     await taking._take(records)
     await taking._take(records)
     assert await outcomes(connection, cluster) == ["applied"] * len(PATH)
+
+
+def test_what_is_read_again_is_taken_in_the_order_of_receipt_and_of_each_topic() -> None:
+    def at(topic: str, offset: int, timestamp: int) -> Record:
+        return Record(topic, 0, offset, timestamp, None, (), None)
+
+    # The broker's clock went back a little between the second and the third record of "a".
+    records = [at("a", 0, 10), at("a", 1, 30), at("a", 2, 29), at("b", 0, 11), at("b", 1, 20), at("c", 7, 5)]
+    taken = [(one.topic, one.offset) for one in by_time(records)]
+    assert taken == [("c", 7), ("a", 0), ("b", 0), ("b", 1), ("a", 1), ("a", 2)]
 
 
 async def test_a_process_that_was_replaced_moves_nothing(connection: asyncpg.Connection) -> None:
