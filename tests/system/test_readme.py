@@ -170,7 +170,7 @@ def _watch(up: Up, referral: str) -> None:
             if referral in line and "opens with our key" in line:
                 break
         watching.send_signal(signal.SIGINT)
-        watching.communicate(timeout=15)
+        watching.communicate(timeout=60)
     assert f"{referral}  applied requested by personeria-giron" in seen
     assert watching.returncode == 0
 
