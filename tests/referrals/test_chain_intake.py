@@ -18,6 +18,7 @@ from services.referrals.refold import refold
 from tests.referrals.test_intake import intake
 from tests.support import builders as make
 from tests.support.database import connect, own_schema
+from tests.support.wire import eventually
 
 pytestmark = pytest.mark.anyio
 
@@ -191,3 +192,46 @@ async def test_two_workers_on_the_same_chains_apply_everything_once(stack: Stack
     assert facts == count * 4
     await settled(setup)
     await setup.close()
+
+
+async def test_a_deadlock_is_tried_again_and_nothing_is_lost(
+    stack: Stack, schema: str, connection: asyncpg.Connection
+) -> None:
+    """Whoever else locks the rows in the other order: the database ends our transaction, the batch runs again."""
+    world = World(connection)
+    first, second = sorted((uuid4(), uuid4()))
+    needs = {first: uuid4(), second: uuid4()}
+    await world.say(*(make.declaration(Verb.REQUESTED, one, need, by=SENDER) for one, need in needs.items()))
+    rival = await connect(stack, "ruta_admin", schema)
+    await rival.execute("set deadlock_timeout = '60s'")  # so that it is not the one that is ended
+    locking = "select from referral where referral = $1 for update"
+    before = await deadlocks(rival)
+    transaction = rival.transaction()
+    await transaction.start()
+    await rival.execute(locking, second)
+    taking = asyncio.ensure_future(
+        world.say(*(make.declaration(Verb.RECEIVED, one, need, by=RECIPIENT) for one, need in needs.items()))
+    )
+    watcher = await connect(stack, "ruta_admin")
+
+    async def waits() -> bool:
+        return bool(await watcher.fetchval("select count(*) from pg_locks where not granted"))
+
+    await eventually(waits, what="intake waiting for the second row")
+    await rival.execute(locking, first)
+    await transaction.commit()
+    await taking
+    await eventually(lambda: more_deadlocks(watcher, before), what="the deadlock being counted")
+    assert {one.state for one in (await world.referrals()).values()} == {State.RECEIVED}
+    await settled(connection)
+    await rival.close()
+    await watcher.close()
+
+
+async def deadlocks(connection: asyncpg.Connection) -> int:
+    found: int = await connection.fetchval("select sum(deadlocks)::int from pg_stat_database")
+    return found
+
+
+async def more_deadlocks(connection: asyncpg.Connection, before: int) -> bool:
+    return await deadlocks(connection) > before
