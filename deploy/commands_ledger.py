@@ -29,5 +29,8 @@ def totals(found: Ledger) -> dict[str, Any]:
 
 def table(result: Mapping[str, Any]) -> str:
     """The same for people: a line for each count, then the first record that does not fit and why."""
-    lines = [f"{name:>12}  {value}" for name, value in result.items() if name not in ("institutions", "problems")]
+    counts = [name for name in result if name not in ("institutions", "begins", "problems")]
+    lines = [f"{name:>12}  {result[name]}" for name in counts]
+    # The oldest records are gone after their time: what there was of them is neither counted nor looked for.
+    lines += [f"NOTE {place} begins at offset {first}" for place, first in result["begins"].items()]
     return "\n".join([*lines, *(f"PROBLEM {problem}" for problem in result["problems"])])

@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from functools import partial
 from typing import NamedTuple
@@ -13,6 +14,7 @@ from contracts.applied import Applied
 from contracts.directory import Institution
 from contracts.facts import RELEASED, Fact
 from deploy.ledger.kafka import OUTBOUND, Seen
+from deploy.ledger.kept import SEALED_KEPT, Kept
 from services.notifications.routing import plan
 
 Place = tuple[str, int, int]
@@ -76,17 +78,22 @@ class StoredAlert:
     status: str
 
 
-def offsets(seen: Sequence[Seen]) -> Iterable[Misfit]:
-    """Offsets of every partition are contiguous from zero: nothing was lost or deleted before it was read."""
+ALL = Kept()
+"""Nothing was forgotten yet."""
+
+
+def offsets(seen: Sequence[Seen], kept: Kept = ALL) -> Iterable[Misfit]:
+    """Offsets of every partition are contiguous from the first that is kept: nothing is missing between."""
     by_partition: dict[tuple[str, int], list[int]] = defaultdict(list)
     for one in seen:
         by_partition[one.topic, one.partition].append(one.offset)
     for (topic, partition), found in by_partition.items():
-        if found != list(range(len(found))):
-            yield lost(f"{topic}-{partition}: offsets are not contiguous from 0")
+        first = kept.first.get((topic, partition), 0)
+        if found != list(range(first, first + len(found))):
+            yield lost(f"{topic}-{partition}: offsets are not contiguous from {first}")
 
 
-def one_outcome_each(seen: Sequence[Seen], stored: Sequence[StoredFact]) -> Iterable[Misfit]:
+def one_outcome_each(seen: Sequence[Seen], stored: Sequence[StoredFact], kept: Kept = ALL) -> Iterable[Misfit]:
     """Every inbound record has one outcome with its digest, and no fact is without its record or out of its order."""
     records = {_place(one): one for one in seen if topics.owner(one.topic)}
     answered = Counter(fact.place for fact in outcomes(stored))
@@ -102,7 +109,7 @@ def one_outcome_each(seen: Sequence[Seen], stored: Sequence[StoredFact]) -> Iter
             yield wrong(f"{_at(place)}: its outcome was decided on other bytes")
         elif ordinals[place] != list(range(len(ordinals[place]))):
             yield wrong(f"{_at(place)}: its facts have the ordinals {ordinals[place]}")
-    for place in sorted(ordinals.keys() - records.keys()):
+    for place in sorted(place for place in ordinals.keys() - records.keys() if kept.has(*place)):
         yield wrong(f"{_at(place)} has an outcome but there is no such record")
 
 
@@ -136,7 +143,7 @@ def versions(stored: Sequence[StoredFact], current: Mapping[UUID, int]) -> Itera
             yield wrong(f"referral {referral}: state at version {current.get(referral)}, facts at {len(found)}")
 
 
-def published_facts(seen: Sequence[Seen], stored: Sequence[StoredFact]) -> Iterable[Misfit]:
+def published_facts(seen: Sequence[Seen], stored: Sequence[StoredFact], kept: Kept = ALL) -> Iterable[Misfit]:
     """Every stored fact was published, nothing else was, and a referral's versions appear in order."""
     published = [one.fact for one in seen if one.topic == topics.FACTS and one.fact]
     unreadable = sum(1 for one in seen if one.topic == topics.FACTS and one.fact is None)
@@ -144,9 +151,16 @@ def published_facts(seen: Sequence[Seen], stored: Sequence[StoredFact]) -> Itera
         yield lost(f"{unreadable} records of {topics.FACTS} cannot be read")
     known = dict.fromkeys(fact.fact_id for fact in stored)
     told = dict.fromkeys(fact.id for fact in published)
-    yield from (lost(f"fact {id} is stored but was not published") for id in known if id not in told)  # noqa: A001
+    yield from (
+        lost(f"fact {id} is stored but was not published")
+        for id in known  # noqa: A001
+        if id not in told and not kept.forgot(topics.FACTS, id)
+    )
     yield from (wrong(f"fact {id} was published but is not stored") for id in told if id not in known)  # noqa: A001
     last: dict[UUID, int] = {}
+    for old in stored:
+        if old.referral is not None and old.version is not None and kept.forgot(topics.FACTS, old.fact_id):
+            last[old.referral] = max(last.get(old.referral, 0), old.version)
     for fact in published:
         if isinstance(fact.data, Applied) and fact.referral is not None:
             before = last.get(fact.referral, 0)
@@ -156,7 +170,7 @@ def published_facts(seen: Sequence[Seen], stored: Sequence[StoredFact]) -> Itera
             last[fact.referral] = max(before, fact.data.version)
 
 
-def told_parties(seen: Sequence[Seen], stored: Sequence[StoredFact]) -> Iterable[Misfit]:
+def told_parties(seen: Sequence[Seen], stored: Sequence[StoredFact], kept: Kept = ALL) -> Iterable[Misfit]:
     """Every party's topic has exactly the facts that concern it, and a referral's versions there are in order."""
     told: dict[str, dict[UUID, Fact]] = defaultdict(dict)  # by first appearance: a crash may repeat a batch
     for one in seen:
@@ -171,7 +185,11 @@ def told_parties(seen: Sequence[Seen], stored: Sequence[StoredFact]) -> Iterable
             wanted[topics.outbound(party)][fact.fact_id] = None
     for topic in sorted(wanted.keys() | told.keys()):
         found, due = told.get(topic, {}), wanted[topic]
-        yield from (lost(f"{topic} has not had fact {id}") for id in due if id not in found)  # noqa: A001
+        yield from (
+            lost(f"{topic} has not had fact {id}")
+            for id in due  # noqa: A001
+            if id not in found and not kept.forgot(topic, id)
+        )
         yield from (wrong(f"{topic} has fact {id}, which is not for it") for id in found if id not in due)  # noqa: A001
         last: dict[UUID, int] = {}
         for told_fact in found.values():
@@ -184,7 +202,7 @@ def told_parties(seen: Sequence[Seen], stored: Sequence[StoredFact]) -> Iterable
                 last[told_fact.referral] = max(before, told_fact.data.version)
 
 
-def sealed_parts(seen: Sequence[Seen], stored: Sequence[StoredFact]) -> Iterable[Misfit]:
+def sealed_parts(seen: Sequence[Seen], stored: Sequence[StoredFact], kept: Kept = ALL) -> Iterable[Misfit]:
     """Sealed parts reached their recipients, nobody else, directly behind their fact and with the bytes it names."""
     recipients = {fact.fact_id: fact.sealed_for for fact in stored}
     arrived: set[UUID] = set()
@@ -194,6 +212,8 @@ def sealed_parts(seen: Sequence[Seen], stored: Sequence[StoredFact]) -> Iterable
         before[one.topic, one.partition] = one
         if one.sealed is None:
             continue
+        if previous is None and one.offset and one.offset == kept.first.get((one.topic, one.partition)):
+            continue  # its fact was the last that the topic forgot
         at, fact = _at(_place(one)), previous.fact if previous else None
         if fact is None or fact.id != one.sealed.fact_id:
             yield wrong(f"{at}: a sealed part stands behind something else than its fact {one.sealed.fact_id}")
@@ -206,10 +226,13 @@ def sealed_parts(seen: Sequence[Seen], stored: Sequence[StoredFact]) -> Iterable
         else:
             arrived.add(fact.id)
     for id, recipient in recipients.items():  # noqa: A001
-        if recipient is not None and id not in arrived:
+        if recipient is not None and id not in arrived and not kept.forgot(topics.outbound(recipient), id):
             yield lost(f"{topics.outbound(recipient)} has not had the sealed part of fact {id}")
     named = {
-        one.fact.id for one in seen if one.fact and isinstance(one.fact.data, Applied) and one.fact.data.sealed_sha256
+        one.fact.id
+        for one in seen
+        if one.fact and isinstance(one.fact.data, Applied) and one.fact.data.sealed_sha256
+        if not _over(one.fact.time, kept)
     }
     for id in named:  # noqa: A001
         if recipients.get(id) is None:
@@ -222,7 +245,11 @@ def canary_free(seen: Sequence[Seen]) -> Iterable[Misfit]:
 
 
 def alerts(
-    seen: Sequence[Seen], stored: Sequence[StoredAlert], members: Mapping[str, Institution], mailed: Counter[str]
+    seen: Sequence[Seen],
+    stored: Sequence[StoredAlert],
+    members: Mapping[str, Institution],
+    mailed: Counter[str],
+    kept: Kept = ALL,
 ) -> Iterable[Misfit]:
     """Alerts are exactly the plan recomputed from the facts; every e-mail arrived, under its alert's id."""
     distinct: dict[UUID, Fact] = {one.fact.id: one.fact for one in seen if one.topic == topics.FACTS and one.fact}
@@ -238,7 +265,7 @@ def alerts(
     yield from (
         doubled(f"fact {f}: {to} was alerted through {by} for no reason")
         for f, to, by in found
-        if (f, to, by) not in planned
+        if (f, to, by) not in planned and not kept.forgot(topics.FACTS, f)
     )
     yield from (
         doubled(f"fact {f}: {to} was alerted {n} times through {by}") for (f, to, by), n in found.items() if n > 1
@@ -253,15 +280,22 @@ def alerts(
     )
 
 
-def leaves(seen: Sequence[Seen], logged: Counter[Place]) -> Iterable[Misfit]:
+def leaves(seen: Sequence[Seen], logged: Counter[Place], kept: Kept = ALL) -> Iterable[Misfit]:
     """Every record of the logged topics has one leaf, and no leaf is without its record."""
     records = {_place(one) for one in seen if not one.topic.startswith(OUTBOUND)}
     for place in sorted(records | logged.keys()):
         count = logged[place]
+        if place not in records and not kept.has(*place):
+            continue
         if place not in records:
             yield wrong(f"{_at(place)} has a leaf but there is no such record")
         elif count != 1:
             yield _counted(count, f"{_at(place)} has {count} leaves")
+
+
+def _over(time: datetime, kept: Kept) -> bool:
+    """Whether the sealed part of a fact of that time is kept no longer."""
+    return kept.now is not None and kept.now - time > SEALED_KEPT
 
 
 def _counted(count: int, text: str) -> Misfit:

@@ -95,7 +95,8 @@ async def read(target: Target, last: Mapping[TopicPartition, int], canary: str |
     await consumer.start()
     try:
         await consumer._client.set_topics({place.topic for place in last})
-        open_ones = {place for place, end in last.items() if end}
+        begins = await consumer.beginning_offsets(list(last))
+        open_ones = {place for place, end in last.items() if end > begins[place]}
         consumer.assign(list(open_ones))
         seen: list[Seen] = []
         while open_ones:

@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from email.parser import BytesHeaderParser
 from email.utils import parseaddr
 from pathlib import Path
@@ -15,6 +16,7 @@ from deploy.audit import verify_log
 from deploy.ledger import checks, kafka, leaks
 from deploy.ledger.checks import Misfit, StoredAlert, StoredFact
 from deploy.ledger.kafka import Seen
+from deploy.ledger.kept import kept as kept_of
 from deploy.ledger.rest import at_rest
 from deploy.provision import Target
 from services.referrals.refold import refold
@@ -28,7 +30,11 @@ SHOWN = 20
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """The totals, and everything that does not fit. ``institutions``: outcomes of each one's own records."""
+    """The totals, and everything that does not fit. ``institutions``: outcomes of each one's own records.
+
+    ``begins``: the first offset of every partition that has forgotten its oldest records; what was told of those is not
+    counted and not looked for.
+    """
 
     published: int
     applied: int
@@ -41,6 +47,7 @@ class Ledger:
     mails: int
     leaves: int
     institutions: Mapping[str, Mapping[str, int]]
+    begins: Mapping[str, int]
     problems: tuple[Misfit, ...]
 
 
@@ -60,27 +67,30 @@ async def check(target: Target, canary: str | None = None, within: float = 120) 
             fact for fact, row in zip(stored, rows, strict=True) if rest.topic_ids.get(row["topic"]) == row["topic_id"]
         ]
         alerts = [StoredAlert(**row) for row in await connection.fetch(_SQL["alerts"])]
+        kept = kept_of(seen, stored, rest.begins, datetime.now(UTC))
         leaves = await connection.fetch(_SQL["leaves"], list(rest.topic_ids.values()))
         logged = Counter({_place(row): row["leaves"] for row in leaves})
         current = {row["referral"]: row["version"] for row in await connection.fetch(_SQL["versions"])}
         mails = await asyncio.to_thread(_mails, rest.mails)
         problems: list[Misfit] = [
-            *checks.offsets(seen),
-            *checks.one_outcome_each(seen, standing),
+            *checks.offsets(seen, kept),
+            *checks.one_outcome_each(seen, standing, kept),
             *checks.parked(standing),
             *checks.versions(stored, current),
-            *checks.published_facts(seen, stored),
-            *checks.told_parties(seen, stored),
-            *checks.sealed_parts(seen, stored),
+            *checks.published_facts(seen, stored, kept),
+            *checks.told_parties(seen, stored, kept),
+            *checks.sealed_parts(seen, stored, kept),
             *checks.canary_free(seen),
-            *checks.alerts(seen, alerts, target.directory.by_code, mails),
-            *checks.leaves(seen, logged),
+            *checks.alerts(seen, alerts, target.directory.by_code, mails, kept),
+            *checks.leaves(seen, logged, kept),
             *await _recomputed(target, connection),
         ]
         if canary is not None:
             problems += map(checks.wrong, leaks.files((target.state.logs, target.state.mail), canary))
             problems += [checks.wrong(problem) async for problem in leaks.tables(connection, canary)]
-    return _ledger(seen, standing, alerts, mails, logged, problems)
+    counted = [fact for fact in standing if kept.has(*fact.place)]
+    begins = {f"{topic}-{number}": first for (topic, number), first in kept.first.items() if first}
+    return _ledger(seen, counted, alerts, mails, logged, problems, begins)
 
 
 async def quiet(target: Target, within: float = 120) -> None:
@@ -103,6 +113,7 @@ def _ledger(
     mails: Counter[str],
     logged: Counter[checks.Place],
     problems: list[Misfit],
+    begins: Mapping[str, int],
 ) -> Ledger:
     published = sum(1 for one in seen if topics.owner(one.topic))
     answers = checks.outcomes(stored)
@@ -126,6 +137,7 @@ def _ledger(
         mails=len(mails),
         leaves=sum(logged.values()),
         institutions={code: dict(sorted(counts.items())) for code, counts in sorted(institutions.items())},
+        begins=begins,
         problems=tuple(problems),
     )
 

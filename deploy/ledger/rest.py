@@ -38,6 +38,7 @@ class Rest:
 
     connection: asyncpg.Connection
     ends: Ends
+    begins: Mapping[tuple[str, int], int]
     topic_ids: Mapping[str, str]
     mails: Sequence[Path]
 
@@ -82,7 +83,8 @@ async def _look(target: Target, consumer: AIOKafkaConsumer, connection: asyncpg.
     waits = [f"{count} {what}" for what, count in {**unread, **behind}.items() if count > 0]
     if not waits and ends != await kafka.ends(consumer, names):
         waits = ["records keep coming"]
-    return Rest(connection, ends, cluster.topic_ids, mails), waits
+    begins = {(one.topic, one.partition): at for one, at in (await consumer.beginning_offsets(list(ends))).items()}
+    return Rest(connection, ends, begins, cluster.topic_ids, mails), waits
 
 
 def _readers(topic: str) -> tuple[str, ...]:

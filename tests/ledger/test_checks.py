@@ -1,7 +1,7 @@
 """A check that cannot fail proves nothing: each is shown a small ledger that fits, then one with its own fault."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from uuid import UUID
@@ -17,6 +17,7 @@ from contracts.values import AuthType, Problem, State
 from deploy.ledger import checks, kafka
 from deploy.ledger.checks import Place, StoredAlert, StoredFact
 from deploy.ledger.kafka import SealedPart, Seen
+from deploy.ledger.kept import kept
 from services.notifications.routing import plan
 from tests.support.builders import MEMBERS, NOW, OTHER, RECIPIENT, SENDER, requested
 
@@ -116,8 +117,9 @@ LOGGED = Counter((one.topic, one.partition, one.offset) for one in SEEN if not o
 
 @dataclass(frozen=True)
 class Ledger:
-    """Everything that the checks are shown."""
+    """Everything that the checks are shown. ``first``: where topics begin."""
 
+    first: Mapping[str, int] = field(default_factory=dict)
     seen: Sequence[Seen] = SEEN
     stored: Sequence[StoredFact] = STORED
     alerts: Sequence[StoredAlert] = ALERTS
@@ -127,17 +129,21 @@ class Ledger:
 
     def problems(self) -> list[str]:
         """What every check says, under the check's name."""
+        places = {one.topic for one in SEEN}
+        first = {(topic, 0): self.first.get(topic, 0) for topic in places}
+        seen = [one for one in self.seen if one.offset >= self.first.get(one.topic, 0)]
+        has = kept(seen, self.stored, first, NOW)
         found = {
-            "offsets": checks.offsets(self.seen),
-            "one_outcome_each": checks.one_outcome_each(self.seen, self.stored),
+            "offsets": checks.offsets(seen, has),
+            "one_outcome_each": checks.one_outcome_each(seen, self.stored, has),
             "parked": checks.parked(self.stored),
             "versions": checks.versions(self.stored, {REFERRAL: self.version}),
-            "published_facts": checks.published_facts(self.seen, self.stored),
-            "told_parties": checks.told_parties(self.seen, self.stored),
-            "sealed_parts": checks.sealed_parts(self.seen, self.stored),
-            "canary_free": checks.canary_free(self.seen),
-            "alerts": checks.alerts(self.seen, self.alerts, MEMBERS, self.mailed),
-            "leaves": checks.leaves(self.seen, self.logged),
+            "published_facts": checks.published_facts(seen, self.stored, has),
+            "told_parties": checks.told_parties(seen, self.stored, has),
+            "sealed_parts": checks.sealed_parts(seen, self.stored, has),
+            "canary_free": checks.canary_free(seen),
+            "alerts": checks.alerts(seen, self.alerts, MEMBERS, self.mailed, has),
+            "leaves": checks.leaves(seen, self.logged, has),
         }
         return [f"{check}: {problem}" for check, problems in found.items() for problem in problems]
 
@@ -191,6 +197,32 @@ def test_a_batch_that_a_crash_repeated_fits() -> None:
     published_twice = at(topics.FACTS, ASKED, ANSWERED, ASKED, ANSWERED, UNREADABLE)
     logged = LOGGED + Counter([(topics.FACTS, 0, 3), (topics.FACTS, 0, 4)])
     assert Ledger(seen=published_twice, logged=logged).problems() == []
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        {IN_SENDER: 1},
+        {IN_SENDER: 2},
+        {topics.FACTS: 1},
+        {topics.FACTS: 3},
+        {OUT_SENDER: 2},
+        {OUT_RECIPIENT: 1},
+        {OUT_RECIPIENT: 3},
+        {topics.FACTS: 2, OUT_RECIPIENT: 2, OUT_SENDER: 1, IN_SENDER: 1, IN_RECIPIENT: 1},
+    ],
+)
+def test_what_kafka_has_forgotten_is_not_looked_for(first: dict[str, int]) -> None:
+    assert Ledger(first=first).problems() == []
+
+
+def test_what_is_missing_behind_the_first_that_is_kept_is_named() -> None:
+    said = Ledger(first={topics.FACTS: 1}, seen=without(topics.FACTS, 1)).problems()
+    assert f"offsets: {topics.FACTS}-0: offsets are not contiguous from 1" in said
+    said = Ledger(first={topics.FACTS: 1}, seen=without(topics.FACTS, 2)).problems()
+    assert any("stored but was not published" in line for line in said)
+    said = Ledger(first={OUT_SENDER: 1}, seen=without(OUT_SENDER, 2)).problems()
+    assert any("has not had fact" in line for line in said)
 
 
 def test_what_waits_and_what_was_released_fits() -> None:

@@ -8,11 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from confluent_kafka import TopicPartition
+from confluent_kafka.admin import OffsetSpec  # type: ignore[attr-defined]
 
+from contracts import topics
 from deploy import provision
 from deploy.embedded.ports import Ports
 from deploy.embedded.stack import Stack
 from deploy.embedded.state import CHECKOUT
+from deploy.provision_kafka import admin_client
 from tests.faults.load import under_load
 from tests.support import builders as make
 from tests.support import hostile
@@ -31,6 +35,22 @@ async def ledger(stack: Stack, *options: str) -> tuple[int | None, str, str]:
     return process.returncode, out.decode(), err.decode()
 
 
+def forget(stack: Stack) -> dict[str, int]:
+    """As retention does it one day: half of every partition is gone. Returns where those that lost some begin."""
+    operator = admin_client(stack.addresses.kafka, topics.OPERATOR, stack.state.secret(f"kafka/{topics.OPERATOR}"))
+    places = [
+        TopicPartition(topic.name, number)
+        for topic in topics.provisioned(stack.target.directory)
+        for number in range(topic.partitions)
+    ]
+    ends = operator.list_offsets({place: OffsetSpec.latest() for place in places})  # type: ignore[no-untyped-call]
+    halves = {place: found.result(30).offset // 2 for place, found in ends.items()}
+    gone = [TopicPartition(place.topic, place.partition, half) for place, half in halves.items() if half]
+    for done in operator.delete_records(gone).values():
+        done.result(30)
+    return {f"{one.topic}-{one.partition}": one.offset for one in gone}
+
+
 async def test_what_fits_what_does_not_and_what_does_not_rest(session_folder: Path, anyio_backend: str) -> None:
     async with Stack(session_folder / "ledger", Ports.free()) as stack:
         await stack.start(*stack.services)
@@ -43,6 +63,13 @@ async def test_what_fits_what_does_not_and_what_does_not_rest(session_folder: Pa
         result: dict[str, Any] = json.loads(out)
         assert (code, result["ledger_ok"], result["problems"]) == (0, True, [])
         assert result["published"] == result["applied"] > 0
+
+        begins = await asyncio.to_thread(forget, stack)
+        code, out, _ = await ledger(stack)
+        assert code == 0, out
+        assert {f"NOTE {place} begins at offset {first}" for place, first in begins.items()} <= set(out.splitlines())
+        left = next(int(line.split()[1]) for line in out.splitlines() if line.split()[0] == "published")
+        assert left < result["published"]
 
         administrator = await provision.administrator(stack.target)
         gone = await administrator.fetchval(
