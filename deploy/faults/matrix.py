@@ -34,7 +34,11 @@ _AWAY = (StackError, OSError, TimeoutError, asyncpg.PostgresError, asyncpg.Inter
 
 @dataclass(frozen=True)
 class Result:
-    """One run: seconds from the end of the fault until every stopped service had done something, and what broke."""
+    """One run: seconds from the end of the fault until every stopped service had done something, and what broke.
+
+    ``mebibytes``: resident memory of the largest service process afterwards; ``sessions``: what all of them together
+    then have open in PostgreSQL. Neither may grow from run to run on one system.
+    """
 
     fault: str
     seed: int
@@ -42,6 +46,8 @@ class Result:
     records: int
     lost: int
     doubled: int
+    mebibytes: float
+    sessions: int
     problems: tuple[str, ...]
 
 
@@ -82,13 +88,13 @@ async def _run(running: System, fault: Fault, seed: int, canary: str | None) -> 
     try:
         found = await ledger.check(running.stack.target, canary, within=_QUIET_WITHIN)
     except (*_AWAY, KafkaError) as error:
-        return Result(fault.name, seed, recovered, 0, 0, 0, (*problems, f"{type(error).__name__}: {error}"))
+        return Result(fault.name, seed, recovered, 0, 0, 0, 0.0, 0, (*problems, f"{type(error).__name__}: {error}"))
     if not problems and found.applied != running.load.declared():
         problems.append(f"{running.load.declared()} declarations were made and {found.applied} applied")
     kinds = Counter(misfit.kind for misfit in found.problems)
     return Result(
         fault.name, seed, recovered, found.published, kinds[Kind.LOST], kinds[Kind.DOUBLED],
-        (*problems, *map(str, found.problems)),
+        running.memory() / 2**20, await running.sessions(), (*problems, *map(str, found.problems)),
     )  # fmt: skip
 
 
@@ -119,15 +125,18 @@ async def _counts(running: System) -> Mapping[str, int] | None:
 
 
 def summary(results: Sequence[Result]) -> str:
-    """A line for each fault: runs, what was lost and doubled, how many ledgers held, seconds until work went on."""
+    """A line for each fault: runs, what was lost and doubled, how many ledgers broke, seconds until work went on."""
     by_fault: dict[str, list[Result]] = {}
     for result in results:
         by_fault.setdefault(result.fault, []).append(result)
-    lines = [f"{'fault':<44} {'runs':>4} {'lost':>5} {'doubled':>8} {'broken':>7} {'median s':>9} {'most s':>7}"]
+    names = ("runs", "lost", "doubled", "broken", "median s", "most s", "most MiB", "sessions")
+    lines = [f"{'fault':<44}" + "".join(f"{name:>10}" for name in names)]
     for name, runs in by_fault.items():
         seconds = [run.recovered for run in runs if run.recovered == run.recovered] or [float("nan")]
-        lines.append(
-            f"{name:<44} {len(runs):>4} {sum(run.lost for run in runs):>5} {sum(run.doubled for run in runs):>8} "
-            f"{sum(bool(run.problems) for run in runs):>7} {median(seconds):>9.2f} {max(seconds):>7.2f}"
-        )
+        figures = (
+            len(runs), sum(run.lost for run in runs), sum(run.doubled for run in runs),
+            sum(bool(run.problems) for run in runs), f"{median(seconds):.2f}", f"{max(seconds):.2f}",
+            f"{max(run.mebibytes for run in runs):.0f}", max(run.sessions for run in runs),
+        )  # fmt: skip
+        lines.append(f"{name:<44}" + "".join(f"{figure:>10}" for figure in figures))
     return "\n".join(lines)

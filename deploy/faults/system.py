@@ -17,11 +17,13 @@ from random import Random
 import psutil
 
 from contracts.directory import SEED
+from deploy.database import connected
 from deploy.embedded.ports import Ports
 from deploy.embedded.stack import Stack
 from deploy.faults.load import Load, loaded
 from deploy.faults.proxy import Proxy
 from deploy.faults.waiting import eventually
+from deploy.postgres_node import ADMINISTRATOR
 
 OUTSIDER = "prueba-de-fallas"
 """An institution beside those that work: what a fault does to its records is not mixed with theirs."""
@@ -71,6 +73,16 @@ class System:
         """Wait until every service says that it is ready, again."""
         for name in self.stack.services:
             await self.stack.wait_ready(name, _BACK_WITHIN)
+
+    def memory(self) -> int:
+        """Resident bytes of the largest service process."""
+        pids = [pid for name in self.stack.services if (pid := self.stack.pid(name)) is not None]
+        return max((psutil.Process(pid).memory_info().rss for pid in pids if psutil.pid_exists(pid)), default=0)
+
+    async def sessions(self) -> int:
+        """What the services have open in PostgreSQL."""
+        async with connected(self.stack.target, "public", ADMINISTRATOR) as connection:
+            return int(await connection.fetchval("select count(*) from pg_stat_activity where usename like '%\\_app'"))
 
 
 @contextmanager

@@ -23,6 +23,10 @@ SHORT = (
 )
 
 
+SESSIONS = 30
+"""Of three services in PostgreSQL: work, relay and pool of each, and what listens. Faults leave no more behind."""
+
+
 @pytest.fixture(scope="module")
 def seed() -> int:
     drawn = randrange(2**31)
@@ -54,3 +58,4 @@ async def test_the_ledger_holds_under_a_selection(seed: int, anyio_backend: str)
     results = await matrix.run(chosen, seed)
     print(matrix.summary(results))
     assert [result.problems for result in results] == [()] * len(SHORT)
+    assert max(result.sessions for result in results) <= SESSIONS

@@ -1,6 +1,10 @@
-"""Readiness is honest: what stands still is said within seconds, and said no more when it moves again."""
+"""Readiness is honest: what stands still is said within seconds, and said no more when it moves again. Logs do not
+storm meanwhile."""
 
 import asyncio
+import json
+import time
+from collections import Counter
 from pathlib import Path
 
 import httpx
@@ -22,12 +26,26 @@ async def test_a_frozen_kafka_or_postgres_shows_in_every_service(session_folder:
         for name in SERVICES:
             await stack.wait_ready(name, 60)
         for part in ("kafka", "postgres"):
+            before, began = lines(stack), time.monotonic()
             with frozen(stack.pid(part)):
                 for name in SERVICES:
                     await eventually(lambda: says_so(stack, name), SAID_WITHIN, f"{name} unready without {part}")  # noqa: B023
                     assert await alive(stack, name)
+                    print(f"{name} unready without {part} after {time.monotonic() - began:.1f} s")
+                said, seconds = lines(stack) - before, time.monotonic() - began
+                assert all(count <= seconds + 1 for count in said.values()), said
             for name in SERVICES:
                 await eventually(lambda: ready(stack, name), 90, f"{name} ready again after {part}")  # noqa: B023
+
+
+def lines(stack: Stack) -> Counter[tuple[str, str, str]]:
+    """How often each service has written each line, by its cause: a cause may make one a second at most."""
+    said: Counter[tuple[str, str, str]] = Counter()
+    for name in SERVICES:
+        for line in (stack.state.logs / f"{name}.log").read_text("utf-8").splitlines():
+            cause = json.loads(line) if line.startswith("{") else {"logger": "", "message": line[:80]}
+            said[name, cause["logger"], cause["message"]] += 1
+    return said
 
 
 async def says_so(stack: Stack, name: str) -> bool:
