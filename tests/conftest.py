@@ -5,6 +5,7 @@ pytestmark = pytest.mark.anyio
 async def test_something(stack: Stack) -> None: ...
 """
 
+import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -14,7 +15,8 @@ import hypothesis
 import pytest
 
 from deploy.embedded.ports import Ports
-from deploy.embedded.stack import Stack
+from deploy.embedded.stack import Servers, Stack
+from tests.support.engine import no_servers
 
 # Machines are shared: how long one example takes says nothing. The seed of a failure is printed.
 hypothesis.settings.register_profile("ruta", deadline=None, print_blob=True)
@@ -41,5 +43,19 @@ def session_folder() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 async def stack(anyio_backend: str, session_folder: Path) -> AsyncIterator[Stack]:
     """Kafka, PostgreSQL and the mail sink, provisioned; no services. Tests share it: leave it running and usable."""
-    async with Stack(session_folder / "shared", Ports.free()) as running:
+    async with Stack(session_folder / "shared", Ports.free(), servers=_servers()) as running:
         yield running
+
+
+def _servers() -> Servers | None:
+    """Where RUTA_TEST_STACK is "containers", Kafka and PostgreSQL of the shared stack are; else child processes."""
+    kind = os.environ.get("RUTA_TEST_STACK", "embedded")
+    if kind == "embedded":
+        return None
+    if kind != "containers":
+        pytest.exit(f"RUTA_TEST_STACK is embedded or containers, not {kind}", 2)
+    if lacking := no_servers():
+        pytest.exit(f"RUTA_TEST_STACK=containers: {lacking}", 2)
+    from tests.support.containers import in_containers
+
+    return in_containers

@@ -80,9 +80,16 @@ def prepare(root: Path, ports: Ports, directory_file: Path | None = None) -> Pre
     # The mail sink's own account files messages there, and the operator's tools read them.
     make_folder(made.state.mail, 0o1777)
     made.state.write_running(asdict(Addresses.of(ports)) | {"directory_file": str(made.directory_file)})
-    values = {
+    lines = (f"{name}={value}\n" for name, value in variables(made.state, ports).items())
+    made.environment_file.write_text("".join(lines), "utf-8")
+    return made
+
+
+def variables(state: State, ports: Ports) -> dict[str, str]:
+    """What the compose file has to be told."""
+    return {
         "COMPOSE_PROJECT_NAME": "ruta",
-        "RUTA_STATE": str(root),
+        "RUTA_STATE": str(state.root),
         "RUTA_AUDIT_ORIGIN": keys.AUDIT_ORIGIN,
         **{f"RUTA_{name.upper()}_PORT": str(port) for name, port in ports.http.items()},
         "RUTA_STATUS_PORT": str(ports.status),
@@ -90,8 +97,6 @@ def prepare(root: Path, ports: Ports, directory_file: Path | None = None) -> Pre
         "RUTA_POSTGRES_PORT": str(ports.postgres),
         "RUTA_SMTP_PORT": str(ports.smtp),
     }
-    made.environment_file.write_text("".join(f"{name}={value}\n" for name, value in values.items()), "utf-8")
-    return made
 
 
 def servers(state: State, ports: Ports) -> None:

@@ -4,11 +4,13 @@
 with `python -m deploy.embedded.jars lock`.
 """
 
+import asyncio
 import hashlib
 import os
 import shutil
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -71,6 +73,22 @@ def ensure(
     if missing:
         _fetch_all(folder, missing, progress)
     return tuple(folder / jar.file_name for jar in jars)
+
+
+async def fetched(report: Callable[[str], None]) -> tuple[Path, ...]:
+    """Kafka's class path, as `ensure`, beside whatever else happens; `report` is told how far it is."""
+    cancelled = threading.Event()
+
+    def progress(done: int, total: int) -> None:
+        if cancelled.is_set():  # a thread cannot be cancelled, so it asks
+            raise StackError("Fetching Kafka was interrupted.")
+        if done % 10 == 0 or done == total:
+            report(f"fetched {done} of {total} files")
+
+    try:
+        return await asyncio.to_thread(ensure, cache_folder(), locked(), progress)
+    finally:
+        cancelled.set()
 
 
 def _fetch_all(folder: Path, jars: tuple[Jar, ...], progress: Callable[[int, int], None]) -> None:

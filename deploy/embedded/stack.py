@@ -10,10 +10,9 @@ Inside, Kafka, PostgreSQL and the mail sink answer, and topics, users, rights, r
 import asyncio
 import shutil
 import sys
-import threading
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack, suppress
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Self
@@ -43,6 +42,8 @@ _PORTS_FREE_WITHIN = 3.0  # seconds that a killed stack's servers may need to le
 _FREE_BYTES_FIRST = 1_000_000_000
 _FREE_BYTES = 200_000_000
 
+Servers = Callable[[State, Ports], AbstractAsyncContextManager[None]]
+"""Brings up a Kafka and a PostgreSQL on these ports that let in who has the passwords of the state."""
 Report = Callable[[str, str], None]
 """Called with a subject ("Kafka") and what is happening to it ("started")."""
 
@@ -63,14 +64,19 @@ class Stack:
         report: Report = lambda subject, message: None,
         extra_environment: Mapping[str, str] | None = None,
         advertised_kafka: int | None = None,
+        servers: Servers | None = None,
     ) -> None:
-        """`extra_environment` reaches every service, above its own settings; `advertised_kafka` is a proxy's port."""
+        """`extra_environment` reaches every service, above its own settings; `advertised_kafka` is a proxy's port.
+
+        `servers` brings up Kafka and PostgreSQL in place of child processes.
+        """
         self.ports = ports
         self._root = root
         self._directory_file = directory_file
         self._report = report
         self._extra = dict(extra_environment or {})
         self._advertised_kafka = advertised_kafka
+        self._servers = servers
         self._closing = AsyncExitStack()
 
     state: State
@@ -105,13 +111,15 @@ class Stack:
             opened.enter_context(self.state.exclusively())
             self._check_disk()
             await self._check_ports()
+            if self._servers is not None:
+                await opened.enter_async_context(self._servers(self.state, self.ports))
             self.supervisor = Supervisor(self.state.logs, self._changed)
             opened.callback(self.state.clear_running)
             opened.push_async_callback(self._stop_everything)
             postgres = Postgres(self.state, self.ports.postgres, account)
+            children = (self._start_kafka(), self._start_postgres(postgres)) if self._servers is None else ()
             await _together(
-                self._start_kafka(),
-                self._start_postgres(postgres),
+                *children,
                 self._start_mail(),
                 asyncio.to_thread(webjars.ensure, jars.cache_folder(), self.state.web),
             )
@@ -195,20 +203,7 @@ class Stack:
 
     async def _start_kafka(self) -> None:
         began = time.monotonic()
-        folder = jars.cache_folder()
-
-        cancelled = threading.Event()
-
-        def progress(done: int, total: int) -> None:
-            if cancelled.is_set():  # a thread cannot be cancelled, so it asks
-                raise StackError("Fetching Kafka was interrupted.")
-            if done % 10 == 0 or done == total:
-                self._report("Kafka", f"fetched {done} of {total} files")
-
-        try:
-            paths = await asyncio.to_thread(jars.ensure, folder, jars.locked(), progress)
-        finally:
-            cancelled.set()
+        paths = await jars.fetched(lambda progress: self._report("Kafka", progress))
         kafka = Kafka(self.state, self.ports.kafka, self.ports.kafka_controller, paths, self._advertised_kafka)
         await kafka.prepare()
         await self._bring_up("Kafka", kafka.command(), began)

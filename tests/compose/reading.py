@@ -27,3 +27,10 @@ def document(variables: Mapping[str, str]) -> Any:
         return variables.get(name, default) if kind == "-" else variables[name]
 
     return YAML(typ="safe").load(_VARIABLE.sub(fill, FILE.read_text("utf-8")))
+
+
+def default_images() -> dict[str, str]:
+    """The images that everything starts from, by the variable that chooses another."""
+    servers = re.findall(r"\$\{(RUTA_\w+_IMAGE):-([^}]+)\}", FILE.read_text("utf-8"))
+    ours = re.findall(r"^ARG (RUTA_\w+_IMAGE)=(\S+)$", (FOLDER / "Dockerfile").read_text("utf-8"), re.MULTILINE)
+    return dict([*servers, *ours])

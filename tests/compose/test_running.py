@@ -21,11 +21,6 @@ from tests.compose import reading
 from tests.support.engine import compose_command, missing_image, no_engine
 
 RUNNING = {"kafka", "postgres", "mail", "referrals", "notifications", "audit", "status"}
-IMAGES = {
-    "RUTA_PYTHON_IMAGE": "python:3.13-slim-trixie",
-    "RUTA_KAFKA_IMAGE": "apache/kafka:4.3.1",
-    "RUTA_POSTGRES_IMAGE": "postgres:18",
-}
 NEW_INSTITUTION = """
 [[institutions]]
 code = "entidad-nueva"
@@ -100,7 +95,7 @@ def system(session_folder: Path) -> Iterator[System]:
         pytest.skip(lacking)
     if compose_command() is None:
         pytest.skip("there is neither docker compose nor docker-compose")
-    if lacking := missing_image(os.environ.get(variable, name) for variable, name in IMAGES.items()):
+    if lacking := missing_image(*reading.default_images()):
         pytest.skip(lacking)
     made = System(prepare(session_folder / "compose", Ports.free()), f"ruta-test-{uuid4().hex[:8]}")
     try:

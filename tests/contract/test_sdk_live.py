@@ -32,6 +32,7 @@ from contracts.story import RECIPIENT, SENDER
 from contracts.values import Verb
 from deploy.embedded.ports import Ports
 from deploy.embedded.stack import Stack
+from tests.support.engine import reaches_into_servers
 from tests.support.example_keys import RECIPIENT as RECIPIENT_KEY
 from tests.support.example_keys import VAULT
 
@@ -172,6 +173,7 @@ async def test_a_wrong_password_a_foreign_topic_and_a_closed_port_are_told_apart
             pass
 
 
+@reaches_into_servers
 async def test_a_broker_that_dies_makes_the_outcome_unknown_and_sending_again_is_safe(referrals: Stack) -> None:
     made = fresh_request()
     async with Publisher(SENDER, **login(referrals, SENDER)) as publisher:

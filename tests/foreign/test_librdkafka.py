@@ -13,6 +13,7 @@ from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-def
 from contracts import topics
 from contracts.topics import OPERATOR
 from deploy.embedded.stack import Stack
+from tests.support.engine import reaches_into_servers
 from tests.foreign.credentials import librdkafka
 from tests.foreign.rdkafka import answers_to, answers_to_ids, send
 from tests.support import builders as make
@@ -54,6 +55,7 @@ def test_a_declaration_is_applied_however_it_is_produced(login: dict[str, Any], 
     assert [fact.headers["ce_subject"] for fact in facts] == [str(one.envelope.referral) for one in declared]
 
 
+@reaches_into_servers
 @pytest.mark.parametrize("codec", CODECS)
 def test_every_codec_arrives_applied_and_is_stored_uncompressed(
     running: Stack, login: dict[str, Any], codec: str
