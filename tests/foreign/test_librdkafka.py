@@ -13,11 +13,11 @@ from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-def
 from contracts import topics
 from contracts.topics import OPERATOR
 from deploy.embedded.stack import Stack
-from tests.support.engine import reaches_into_servers
 from tests.foreign.credentials import librdkafka
 from tests.foreign.rdkafka import answers_to, answers_to_ids, send
 from tests.support import builders as make
 from tests.support import hostile
+from tests.support.engine import reaches_into_servers
 
 IN, OUT = topics.inbound(make.SENDER), topics.outbound(make.SENDER)
 CODECS = {"none": 0, "gzip": 1, "snappy": 2, "lz4": 3, "zstd": 4}
