@@ -136,6 +136,8 @@ class Intake:
         asyncio.get_running_loop().call_later(seconds, self._resume, ours)
 
     def _resume(self, paused: set[TopicPartition]) -> None:
+        if self.ended.is_set():
+            return
         # What was taken away meanwhile begins without a pause wherever it is now.
         self.consumer.consumer.resume(*(paused & self.consumer.consumer.assignment()))
 
