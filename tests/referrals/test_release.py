@@ -1,5 +1,6 @@
 """What waited for a mend is decided in its order, on a real PostgreSQL; the records are given by hand."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from uuid import UUID, uuid4
@@ -23,11 +24,16 @@ pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
-async def connection(stack: Stack) -> AsyncIterator[asyncpg.Connection]:
+async def schema(stack: Stack) -> AsyncIterator[str]:
     async with own_schema(stack, "referrals") as name:
-        made = await connect(stack, "referrals_app", name)
-        yield made
-        await made.close()
+        yield name
+
+
+@pytest.fixture
+async def connection(stack: Stack, schema: str) -> AsyncIterator[asyncpg.Connection]:
+    made = await connect(stack, "referrals_app", schema)
+    yield made
+    await made.close()
 
 
 def stored_in_kafka(*records: Record) -> Fetch:
@@ -172,6 +178,40 @@ async def test_too_many_failures_stop_intake_and_leave_the_batch_in_kafka(
     assert (await outcomes(connection))[9:] == [("requested", 0)] * 3
     assert (await release(connection, stored_in_kafka(*records), make.MEMBERS)).records == 9
     assert await connection.fetchval("select count(*) from referral where state = 'requested'") == 12
+
+
+async def test_a_release_beside_an_intake_that_goes_on_keeps_the_order(
+    stack: Stack, schema: str, connection: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What arrives while its referral is being released waits behind it, or comes after it: never before."""
+    steps = (Verb.RECEIVED, Verb.ACCEPTED, Verb.STARTED, Verb.COMPLETED)
+    referrals = [(uuid4(), uuid4()) for _ in range(8)]
+    asked = renumbered([one for pair in referrals for one in path(*pair, (Verb.REQUESTED,))])
+    answers = renumbered([one for verb in steps for pair in referrals for one in path(*pair, (verb,))])
+    await (await intake(connection, "c", asked))._take(asked)
+    taking = await intake(connection, "c", answers)
+    with monkeypatch.context() as broken:
+        failing(broken, *(referral for referral, _ in referrals))
+        await taking._take(answers[:12])
+    assert await connection.fetchval("select count(*) from parked") == 12
+
+    async def go_on() -> None:
+        for one in answers[12:]:
+            await taking._take([one])
+
+    async def release_all() -> None:
+        other = await connect(stack, "referrals_app", schema)
+        for _ in range(20):
+            await release(other, stored_in_kafka(*answers), make.MEMBERS)
+        await other.close()
+
+    await asyncio.gather(go_on(), release_all())
+    await release(connection, stored_in_kafka(*answers), make.MEMBERS)
+    rows = await connection.fetch("select state, version from referral")
+    assert {tuple(row) for row in rows} == {(State.COMPLETED, 5)}
+    assert await connection.fetchval("select count(*) from fact where outcome = 'refused'") == 0
+    assert await connection.fetchval("select count(*) from parked") == 0
+    assert (await refold(connection)).differences == ()
 
 
 def renumbered(records: Sequence[Record]) -> list[Record]:
