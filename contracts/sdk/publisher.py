@@ -81,9 +81,9 @@ class Publisher:
         """What Ruta decided about the declaration: its first fact in our ``out`` topic.
 
         ``fact.outcome`` is applied, refused, duplicate (``fact.data.first`` answered it before), conflict or
-        quarantined; where Ruta failed itself, ``fact.provisional`` says that the real one follows. Works for declarations
-        of an earlier process too. Raises OutcomeUnknown after ``timeout`` seconds: then send the SAME declaration again,
-        with its id, and ask again.
+        quarantined; where Ruta failed itself, ``fact.provisional`` says that the real one follows. Works for
+        declarations of an earlier process too. Raises OutcomeUnknown after ``timeout`` seconds: then send the SAME
+        declaration again, with its id, and ask again.
         """
         return await self._outcomes.wait(event_id, timeout)
 
