@@ -7,9 +7,10 @@ from uuid import uuid4
 import pytest
 
 from contracts.declarations import Closed, Details, NotAchieved, Rejected, Requested, Returned, Waitlisted
+from contracts.envelope import Flaw
 from contracts.legal import LegalBasis
 from contracts.reasons import HoldReason, NeedResult, NotAchievedReason, RefusalReason, reason
-from contracts.values import AuthType, Basis, DocumentType, Flag, Refusal, Service, Urgency, Verb
+from contracts.values import AuthType, Basis, DocumentType, Flag, Problem, Refusal, Service, Urgency, Verb
 from services.referrals import policy
 from tests.referrals.stage import Stage
 from tests.support import builders as make
@@ -203,10 +204,13 @@ def test_what_was_accepted_is_not_refused_from_a_hold() -> None:
     stage.path(referral, Verb.INFORMATION_PROVIDED, Verb.ACCEPTANCE_REVERTED, Verb.REJECTED)
 
 
-def test_the_desk_speaks_for_members_only() -> None:
+def test_an_author_is_the_owner_of_the_topic_and_the_desk_speaks_for_members_only() -> None:
     head = make.declaration(Verb.RECEIVED, uuid4(), uuid4(), by=make.RECIPIENT).envelope
+    nobody = replace(head, institution="nobody")
+    assert policy.author(make.RECIPIENT, head, make.MEMBERS) == make.RECIPIENT
+    assert policy.author(make.SENDER, head, make.MEMBERS) == Flaw(Problem.SOURCE_NOT_OWNER, "ce_source")
     assert policy.author("desk", head, make.MEMBERS) == make.RECIPIENT
-    assert policy.author("desk", replace(head, institution="nobody"), make.MEMBERS) != "nobody"
+    assert policy.author("desk", nobody, make.MEMBERS) == Flaw(Problem.SOURCE_UNKNOWN, "ce_source")
 
 
 def test_requests_keep_only_types_of_papers() -> None:

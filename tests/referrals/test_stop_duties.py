@@ -5,7 +5,7 @@ import pytest
 from contracts.applied import StopDutyOpenedFact
 from contracts.values import State, Verb
 from services.referrals.referral import StopDuty
-from tests.referrals.acting import NGO, O, S, T, W, through_three_holders
+from tests.referrals.acting import NGO, O, S, T, W, redirect, resolved, through_three_holders
 from tests.referrals.stage import Stage
 from tests.support import builders as make
 
@@ -63,6 +63,25 @@ def test_what_was_revoked_is_not_reopened() -> None:
     stage.path(referral, Verb.ACCEPTED, Verb.COMPLETED, Verb.CLOSED)
     stage.say(Verb.CONSENT_REVOKED, referral, S)
     assert stage.refuses(Verb.REOPENED, referral, S) == "authorisation-revoked"
+
+
+def test_what_must_not_be_used_is_not_reopened_whatever_it_rests_on() -> None:
+    """A stop duty alone forbids it, and so does a revocation where nobody but the sender holds anything."""
+    stage = Stage()
+    first = stage.request(recipient=NGO, legal_basis=make.AUTHORISED)
+    second = redirect(stage, first, O)
+    stage.path(second, Verb.ACCEPTED, Verb.COMPLETED)
+    stage.say(Verb.CONSENT_REVOKED, first, S)
+    assert (stage.referrals[second].revoked, stage.referrals[second].stop_duty) == (False, StopDuty.OPEN)
+    assert stage.refuses(Verb.REOPENED, second, S) == "authorisation-revoked"
+    first = stage.request(recipient=NGO, legal_basis=make.AUTHORISED)
+    stage.say(Verb.REDIRECTED, first, NGO, make.redirected(S))
+    stage.say(Verb.CONFLICT_RESOLVED, first, W, resolved(S))
+    own = next(one.id for one in stage.referrals.values() if one.parent == first)
+    stage.path(own, Verb.ACCEPTED, Verb.COMPLETED)
+    stage.say(Verb.CONSENT_REVOKED, own, S)
+    assert (stage.referrals[own].revoked, stage.referrals[own].stop_duty) == (True, None)
+    assert stage.refuses(Verb.REOPENED, own, S) == "authorisation-revoked"
 
 
 def test_every_holder_confirms_for_itself_and_once() -> None:

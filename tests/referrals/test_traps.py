@@ -39,7 +39,7 @@ REACHED: dict[Verb, tuple[Verb, ...]] = {
 
 
 def test_every_step_of_the_receiver_is_among_these() -> None:
-    assert set(REACHED) == {verb for (_, verb), (_, by) in designed().items() if by == (Party.RECIPIENT,)}
+    assert set(REACHED) == {verb for (_, verb), one in designed().items() if one.by == (Party.RECIPIENT,)}
 
 
 def test_what_may_not_be_is_refused_and_never_told_as_done() -> None:

@@ -94,11 +94,11 @@ class Witness:
             case applied.RequestedFact() if fact.lineage:
                 self._child(fact, one, step)
                 return
-        state, by = DESIGNED[previous, Verb(kind)]
-        assert any(self.past.plays(one.entry.owner, party, referral) for party in by) or not before, (
+        designed = DESIGNED[previous, Verb(kind)]
+        assert any(self.past.plays(one.entry.owner, party, referral) for party in designed.by) or not before, (
             f"{kind}: not its part"
         )
-        self._leads(referral, fact, state, previous)
+        self._leads(referral, fact, designed.to, previous)
 
     def _leads(self, referral: UUID, fact: AppliedFact, state: State | Lead, previous: State | None) -> None:
         match fact:
