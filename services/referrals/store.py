@@ -87,8 +87,8 @@ async def look_up(connection: asyncpg.Connection, entries: Sequence[Entry]) -> F
     locked = await _lock(connection, declared, opening)
     failpoints.hit("intake.locked")
     referrals = {row["referral"]: rows.restore(row) for row in locked if row["version"]}
-    claims, formers = await _claims(connection, declared), await _formers(connection, declared)
-    return Found(locked, referrals, claims, formers, await _parked(connection, declared, referrals))
+    claims, parked = await _answered(connection, declared, referrals)
+    return Found(locked, referrals, claims, await _formers(connection, declared), parked)
 
 
 async def write(connection: asyncpg.Connection, folded: Folded, found: Found, *, notify: bool = True) -> None:
@@ -145,25 +145,23 @@ async def _formers(connection: asyncpg.Connection, declared: Sequence[Entry]) ->
     return found
 
 
-async def _claims(connection: asyncpg.Connection, declared: Sequence[Entry]) -> dict[tuple[str, UUID], Claim]:
-    if not declared:
-        return {}
-    ids = [entry.content.envelope.id for entry in declared]  # type: ignore[union-attr]
-    owners = list({entry.owner for entry in declared})
-    found = await connection.fetch(_SQL["claims"], ids, owners)
-    return {(r["owner"], r["event_id"]): Claim(r["fact_id"], r["digest"], r["outcome"]) for r in found}
-
-
-async def _parked(
+async def _answered(
     connection: asyncpg.Connection, declared: Sequence[Entry], referrals: Mapping[UUID, Referral]
-) -> Mapping[UUID, Collection[str]]:
-    """Read behind the locks, so that nobody parks or releases one of these chains meanwhile."""
-    named = {entry.content.envelope.referral for entry in declared if entry.content.envelope}
-    roots = {referrals[one].root if one in referrals else one for one in named}
+) -> tuple[dict[tuple[str, UUID], Claim], dict[UUID, set[str]]]:
+    """Which of these declarations were answered before, and in which of their chains others wait, by owners."""
+    claims: dict[tuple[str, UUID], Claim] = {}
     parked: dict[UUID, set[str]] = {}
-    for row in await connection.fetch(_PARKED["parked"], list(roots)) if roots else ():
-        parked.setdefault(row["root"], set()).add(row["owner"])
-    return parked
+    heads = [entry.content.envelope for entry in declared if entry.content.envelope]
+    if heads:
+        owners = {entry.owner for entry in declared}
+        named = {head.referral for head in heads}
+        roots = {referrals[one].root if one in referrals else one for one in named}
+        for row in await connection.fetch(_SQL["answered"], [head.id for head in heads], list(owners), list(roots)):
+            if row["outcome"] == "parked":
+                parked.setdefault(row["id"], set()).add(row["owner"])
+            else:
+                claims[row["owner"], row["id"]] = Claim(row["fact_id"], row["digest"], row["outcome"])
+    return claims, parked
 
 
 async def _save(connection: asyncpg.Connection, folded: Folded, stored: Mapping[UUID, Referral]) -> None:

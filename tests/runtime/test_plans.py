@@ -24,7 +24,7 @@ _FOLDER = Path(services.__file__).parent
 
 STATEMENTS = {
     "referrals": (
-        "intake.lock", "intake.claims", "intake.forget", "intake.lock_chains", "intake.formers", "intake.change",
+        "intake.lock", "intake.answered", "intake.forget", "intake.lock_chains", "intake.formers", "intake.change",
         "intake.open", "read.outcome", "relay.relay_read", "relay.relay_advance",
     ),
     "notifications": (

@@ -43,14 +43,19 @@ select stored.sender, stored.person, stored.referral, stored.recipient, stored.s
     -- Not "=", or the planner may read all that a sender ever sent.
  where stored.sender is not distinct from asked.sender;
 
--- claims --
--- Which declarations these owners have already had answered; more rows than pairs do no harm.
-select owner, event_id, fact_id, digest, outcome
+-- answered --
+-- Read behind the locks: which declarations these owners have already had answered (more rows than pairs do no harm),
+-- and whose declarations wait in these chains, of which nobody parks or releases one meanwhile.
+select outcome, owner, event_id as id, fact_id, digest
   from fact
  where event_id = any($1::uuid[])
    and owner = any($2::text[])
    and answer
-   and outcome in ('applied', 'refused');
+   and outcome in ('applied', 'refused')
+union all
+select 'parked', owner, root, null, null
+  from parked
+ where root = any($3::uuid[]);
 
 -- open --
 -- Rows that were ensured get their first content.

@@ -1,7 +1,3 @@
--- parked --
--- Whose declarations wait, by the roots of their chains. Read behind the locks.
-select root, owner from parked where root = any($1::uuid[]) group by root, owner;
-
 -- park --
 insert into parked (fact_id, root, owner, failed)
 select * from unnest($1::uuid[], $2::uuid[], $3::text[], $4::boolean[]);
