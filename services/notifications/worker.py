@@ -38,8 +38,9 @@ CLAIM_AT_LEAST = 64
 POLL_SECONDS = 1.0
 """Postponed jobs are not announced when they fall due, and an announcement may be lost."""
 
-GATHER_SECONDS = 0.03
-"""While more mails are in hand, what is finished waits so long for company: fewer and larger transactions."""
+GATHER_SECONDS = 0.05
+"""What is announced, and what is finished while more mails are in hand, waits so long for company: fewer and larger
+transactions beside those on which inboxes wait."""
 
 BEAT_SECONDS = 3.0
 STALE = timedelta(seconds=10)
@@ -98,7 +99,7 @@ class Worker:
                         sending.create_task(self._attempt(letter))
                 if not self._finished:
                     await self._rest()
-                if 0 < len(self._finished) < len(self._held):
+                if len(self._finished) < len(self._held) or not self._held:
                     await asyncio.sleep(GATHER_SECONDS)
                 self._wake.clear()
                 await self._record()

@@ -279,7 +279,7 @@ async def test_of_two_workers_with_one_mail_the_later_end_changes_nothing(
     """The first worker is silent for so long that the second takes its mail and sends it."""
     monkeypatch.setattr(worker, "STALE", timedelta(milliseconds=300))
     monkeypatch.setattr(worker, "BEAT_SECONDS", 3600.0)
-    slow = replace(database, settings=database.settings.model_copy(update={"smtp_timeout": 3.0}))
+    slow = replace(database, settings=database.settings.model_copy(update={"smtp_timeout": 8.0}))
     mail.script = ["hang"]
     await take(connection, [make.located(requests(1)[0])])
     async with working(slow):
@@ -290,7 +290,7 @@ async def test_of_two_workers_with_one_mail_the_later_end_changes_nothing(
         await eventually(hangs)
         async with working(database):
             await settled(connection, sent=1)
-            await asyncio.sleep(3.5)
+            await asyncio.sleep(8.5)
     assert await history(connection) == [("sent", 1, 250, None)]
     assert await connection.fetchval("select count(*) from pgqueuer.pgqueuer") == 0
 
