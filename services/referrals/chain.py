@@ -39,11 +39,6 @@ def ombudsmen(referral: Referral, members: Members) -> tuple[str, ...]:
     return tuple(one.code for one in members.values() if one.kind in kinds and _covers(one, referral))
 
 
-def receivers(chain: Chain) -> tuple[str, ...]:
-    """Every institution that has had it, in order, each once."""
-    return tuple(dict.fromkeys(one.recipient for one in chain))
-
-
 def first_authority(path: Iterable[str], members: Members) -> str | None:
     """The first public body among these that knew of it; None if there was none."""
     return next((code for code in path if code in members and members[code].kind.public), None)

@@ -1,13 +1,15 @@
 """Duplicates, re-referrals, and what a chain asks of each of its referrals."""
 
+from datetime import timedelta
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
 from contracts.declarations import Requested
-from contracts.values import Service, Verb
+from contracts.values import Service, State, Verb
 from services.referrals.effects import effects
+from services.referrals.former import Former, existing, follows
 from tests.referrals.acting import O, R, S, T, redirect
 from tests.referrals.stage import Stage
 from tests.support import builders as make
@@ -30,6 +32,9 @@ def test_what_is_open_is_not_asked_twice() -> None:
     stage.path(first, Verb.CLOSED)
     following = stage.request(person=person)
     assert stage.referrals[following].follows == first
+    # The first has ended; the second is open, and it is the one that is named.
+    assert stage.refuses(Verb.REQUESTED, uuid4(), S, again) == "duplicate-request"
+    assert stage.last.existing == following  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize("verb", [Verb.REJECTED, Verb.RETURNED])
@@ -64,7 +69,7 @@ def test_several_referrals_of_one_need_are_one_group() -> None:
 
 def test_only_a_request_has_no_referral() -> None:
     made = make.declaration(Verb.RECEIVED, uuid4(), uuid4(), by=R)
-    with pytest.raises(ValueError, match="only a request"):
+    with pytest.raises(ValueError, match=r"^only a request"):
         effects(None, made, None, (), make.MEMBERS, new_id=uuid4())  # type: ignore[arg-type]
 
 
@@ -75,3 +80,25 @@ def test_a_child_is_asked_as_its_root_was() -> None:
     asked: Requested = stage.referrals[child].request
     changed = {"recipient": O, "legal_basis": make.PUBLIC}
     assert asked == stage.referrals[root].request.model_copy(update=changed)
+
+
+def test_of_several_that_have_ended_the_last_is_followed() -> None:
+    """The last by the time of receipt: ids are no order, institutions choose them."""
+    asked = make.requested()
+    ended = [
+        Former(UUID(int=number), asked.recipient, asked.service, State.CLOSED, make.NOW - timedelta(days=days))
+        for number, days in ((3, 9), (1, 2), (2, 5))
+    ]
+    assert follows(asked, ended) == UUID(int=1)
+    assert existing(asked, ended) is None
+
+
+def test_a_child_follows_nobody() -> None:
+    stage = Stage()
+    person = uuid4()
+    first = stage.request(person=person)
+    stage.path(first, Verb.RETURNED)
+    again = stage.request(person=person, follows=first)
+    child = redirect(stage, again, O)
+    assert stage.referrals[again].request.follows == stage.referrals[again].follows == first
+    assert stage.referrals[child].request.follows is stage.referrals[child].follows is None

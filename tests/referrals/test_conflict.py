@@ -5,6 +5,7 @@ import pytest
 from contracts.applied import ConflictOpenedFact, RequestedFact
 from contracts.competence import ConflictTrigger, PositionStated
 from contracts.declarations import Rejected, Returned
+from contracts.directory import Kind
 from contracts.reasons import RefusalReason
 from contracts.values import State, Verb
 from tests.referrals.acting import ADULT, NGO, O, R, S, T, W, disputed, redirect, resolved
@@ -185,3 +186,47 @@ def test_withdrawing_ends_the_conflict() -> None:
     child = disputed(stage)
     stage.say(Verb.WITHDRAWN, child, S)
     assert (stage.referrals[child].state, stage.referrals[child].conflict) == (State.WITHDRAWN, None)
+
+
+def test_the_words_of_a_refusal_that_is_disputed_reach_the_sender_only() -> None:
+    stage = Stage()
+    child = redirect(stage, stage.request(), O)
+    before = len(stage.sealed)
+    stage.say(Verb.REJECTED, child, O, Rejected(reason=RefusalReason.NOT_COMPETENT), seal_it=True)
+    assert [part.recipient for part in stage.sealed[before:]] == [S]
+
+
+def test_the_words_of_a_resolution_reach_the_sender_and_not_the_body_that_it_names() -> None:
+    """What oversight has sealed is no content for the new receiver: that comes from the sender."""
+    stage = Stage()
+    child = disputed(stage)
+    before = len(stage.sealed)
+    answer, opened = stage.say(Verb.CONFLICT_RESOLVED, child, W, resolved(T), seal_it=True)
+    assert (answer.kind, opened.kind) == ("conflict-resolved", "requested")
+    assert [part.recipient for part in stage.sealed[before:]] == [S]
+
+
+def test_what_is_resolved_elsewhere_waits_for_nothing_any_more() -> None:
+    stage = Stage()
+    child = redirect(stage, stage.request(), O)
+    stage.path(child, Verb.RECEIVED, Verb.INFORMATION_REQUESTED)
+    stage.say(Verb.REJECTED, child, O, Rejected(reason=RefusalReason.NOT_COMPETENT))
+    assert stage.referrals[child].held_from is State.RECEIVED
+    stage.say(Verb.CONFLICT_RESOLVED, child, W, resolved(T))
+    assert (stage.referrals[child].state, stage.referrals[child].held_from) == (State.REDIRECTED, None)
+
+
+def test_oversight_that_disciplines_sees_a_conflict_and_is_told_how_it_goes_on() -> None:
+    """That one was opened is told to the Personería and the Defensoría (DESIGN §4); every body of oversight sees it."""
+    watching = make.institution("procuraduria-santander", Kind.DISCIPLINARY, territory=("68",), oversight=True)
+    stage = Stage({**make.MEMBERS, watching.code: watching})
+    child = disputed(stage)
+    opened = stage.facts[-1]
+    assert watching.code in opened.parties
+    assert set(getattr(opened.fact.data, "told", ())) == {S, W, R, O}
+    for verb, by in ((Verb.POSITION_STATED, R), (Verb.CONFLICT_RESOLVED, W)):
+        stage.say(verb, child, by)
+        answer = next(one for one in reversed(stage.facts) if one.fact.data.kind == verb.value)
+        told = {watching.code, W, R, O} | ({S} if verb is Verb.CONFLICT_RESOLVED else set())
+        assert set(getattr(answer.fact.data, "told", ())) == told
+        assert {watching.code, W, R, O} <= set(answer.parties)

@@ -58,6 +58,7 @@ def test_a_receipt_is_a_persons_act() -> None:
         # A child's is given by a representative, with the child heard.
         ({"legal_basis": authorised(representative=None)}, Refusal.REPRESENTATIVE_REQUIRED),
         ({"legal_basis": authorised(assent=None)}, Refusal.ASSENT_REQUIRED),
+        ({"flags": (), "legal_basis": authorised(assent=None)}, Refusal.ASSENT_REQUIRED),
         (ADULT | {"legal_basis": authorised(representative=None, assent=None)}, None),
         (ADULT | {"flags": (Flag.UNACCOMPANIED,), "legal_basis": authorised(assent=None)}, Refusal.ASSENT_REQUIRED),
         # Lacking papers, and any history of them, block nobody.

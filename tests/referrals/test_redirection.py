@@ -6,7 +6,7 @@ import pytest
 
 from contracts.codec import sealed_bytes
 from contracts.values import State, Verb
-from tests.referrals.acting import NGO, O, R, S, T, redirect
+from tests.referrals.acting import NGO, O, R, S, T, W, redirect
 from tests.referrals.stage import Stage
 from tests.support import builders as make
 
@@ -108,3 +108,22 @@ def test_a_redirected_parent_is_final() -> None:
         assert stage.refuses(verb, root, R) == "wrong-state"
     for verb in (Verb.WITHDRAWN, Verb.CLOSED, Verb.REOPENED):
         assert stage.refuses(verb, root, S) == "wrong-state"
+
+
+def test_a_redirector_sees_its_own_child_and_not_the_childs_child() -> None:
+    stage = Stage()
+    child = redirect(stage, stage.request(), O)
+    beyond = redirect(stage, child, T)
+    stage.path(beyond, Verb.RECEIVED, Verb.ACCEPTED, Verb.COMPLETED)
+    assert stage.seen_by(R, child) == ["requested", "redirected"]
+    assert stage.seen_by(O, beyond) == ["requested", "received", "completed"]
+    assert stage.seen_by(R, beyond) == []
+
+
+@pytest.mark.parametrize(("verb", "by", "to"), [(Verb.ACCEPTED, R, S), (Verb.WITHDRAWN, S, R), (Verb.ESCALATED, W, S)])
+def test_a_sealed_part_goes_to_the_other_party(verb: Verb, by: str, to: str) -> None:
+    stage = Stage()
+    referral = stage.request()
+    before = len(stage.sealed)
+    stage.say(verb, referral, by, seal_it=True)
+    assert [part.recipient for part in stage.sealed[before:]] == [to]

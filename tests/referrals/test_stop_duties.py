@@ -123,3 +123,19 @@ def test_every_open_stop_duty_has_a_holder_that_saw_it() -> None:
     for referral in chain:
         one = stage.referrals[referral]
         assert "stop-duty-opened" in stage.seen_by(one.recipient, referral)
+
+
+def test_a_revocation_withdraws_whatever_of_the_chain_rests_on_authorisation_and_is_active() -> None:
+    stage = Stage()
+    first = stage.request(recipient=O, legal_basis=make.AUTHORISED)
+    second = redirect(stage, first, NGO, legal_basis=make.AUTHORISED)
+    stage.path(second, Verb.ACCEPTED)
+    stage.say(Verb.CONSENT_REVOKED, first, S)
+    assert [stage.referrals[one].state for one in (first, second)] == [State.REDIRECTED, State.WITHDRAWN]
+
+
+def test_reopening_is_told_to_oversight() -> None:
+    stage = Stage()
+    referral = stage.request()
+    stage.path(referral, Verb.ACCEPTED, Verb.COMPLETED, Verb.REOPENED)
+    assert getattr(stage.facts[-1].fact.data, "told", ()) == (W,)
