@@ -1,6 +1,7 @@
 """`ruta credentials`: what an institution needs to publish and to read."""
 
 from enum import StrEnum
+from pathlib import Path
 
 from contracts import topics
 from deploy.embedded.errors import StackError
@@ -26,23 +27,30 @@ def run(code: str, form: Format) -> None:
         raise StackError(f"The directory has no institution '{code}'; it has: {known}.")
     if not (target.state.secrets / "kafka" / code).exists():
         raise StackError(f"'{code}' has no user yet: run ./ruta topics apply.")
-    print("\n".join(lines(form, code, target.kafka_bootstrap, target.state.secret(f"kafka/{code}"))))
+    password = target.state.secret(f"kafka/{code}")
+    print("\n".join(lines(form, code, target.kafka_bootstrap, password, target.kafka_ca_file)))
 
 
-def lines(form: Format, code: str, bootstrap: str, password: str) -> list[str]:
-    """The credentials of one institution, line by line."""
+def lines(form: Format, code: str, bootstrap: str, password: str, ca_file: Path | None = None) -> list[str]:
+    """The credentials of one institution, line by line; with TLS also who vouches for the cluster."""
     if form is Format.ENV:
         return [
             f"RUTA_KAFKA_BOOTSTRAP={bootstrap}",
             f"RUTA_KAFKA_USER={code}",
             f"RUTA_KAFKA_PASSWORD={password}",
+            *([f"RUTA_KAFKA_CA_FILE={ca_file}"] if ca_file else []),
             f"RUTA_TOPIC_IN={topics.inbound(code)}",
             f"RUTA_TOPIC_OUT={topics.outbound(code)}",
         ]
     notes = [f"# write: {topics.inbound(code)}", f"# read: {topics.outbound(code)}"]
-    common = [f"bootstrap.servers={bootstrap}", "security.protocol=SASL_PLAINTEXT"]
+    protocol = "SASL_SSL" if ca_file else "SASL_PLAINTEXT"
+    common = [f"bootstrap.servers={bootstrap}", f"security.protocol={protocol}"]
     if form is Format.JAVA:
         module = "org.apache.kafka.common.security.scram.ScramLoginModule"
         login = f'{module} required username="{code}" password="{password}";'
+        if ca_file:
+            common += ["ssl.truststore.type=PEM", f"ssl.truststore.location={ca_file}"]
         return [*notes, *common, "sasl.mechanism=SCRAM-SHA-512", f"sasl.jaas.config={login}"]
+    if ca_file:
+        common.append(f"ssl.ca.location={ca_file}")
     return [*notes, *common, "sasl.mechanism=SCRAM-SHA-512", f"sasl.username={code}", f"sasl.password={password}"]

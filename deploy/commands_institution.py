@@ -54,7 +54,10 @@ def _about(file: Path, referral: str) -> bytes:
 
 async def _publish(target: Target, declaration: Declaration, institution: str, wait: float) -> int:
     async with Publisher(
-        institution, bootstrap=target.kafka_bootstrap, password=target.state.secret(f"kafka/{institution}")
+        institution,
+        bootstrap=target.kafka_bootstrap,
+        password=target.state.secret(f"kafka/{institution}"),
+        ca_file=target.kafka_ca_file,
     ) as publisher:
         event = await publisher.send(declaration)
         print(f"sent      {declaration.envelope.verb} as event {event}")
@@ -88,6 +91,7 @@ async def _watch(target: Target, institution: str) -> NoReturn:
         institution,
         bootstrap=target.kafka_bootstrap,
         password=target.state.secret(f"kafka/{institution}"),
+        ca_file=target.kafka_ca_file,
         key=own,
     ) as inbox:
         print(f"What concerns {institution}; Ctrl-C ends.", flush=True)

@@ -23,6 +23,7 @@ async def connected(target: Target, schema: str, role: str, **settings: str) -> 
         database=DATABASE,
         user=role,
         password=target.state.secret(f"database/{role}"),
+        ssl=target.database_ssl,
         server_settings={
             "application_name": "ruta",
             "search_path": schema,

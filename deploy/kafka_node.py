@@ -5,6 +5,7 @@ node knows.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 from contracts.topics import OPERATOR
@@ -24,13 +25,31 @@ Secret = Callable[[str], str]
 """Gives the password of a name such as ``kafka/ruta-broker``."""
 
 
-def properties(secret: Secret, *, port: int, controller_port: int, data: str, advertised: int | None = None) -> str:
+@dataclass(frozen=True)
+class Certificate:
+    """PEM files, as the node sees them: its own key (PKCS #8) with its chain, and who vouches for it."""
+
+    own: str
+    authority: str
+
+
+def properties(
+    secret: Secret,
+    *,
+    port: int,
+    controller_port: int,
+    data: str,
+    advertised: int | None = None,
+    certificate: Certificate | None = None,
+) -> str:
     """The text of ``server.properties``, which holds passwords. Listens on 127.0.0.1; ``data``: folder of the log.
 
     ``advertised`` is the port that clients are told to come back on, where that is another one: a proxy's.
+    With a certificate clients have to use TLS; the controller's listener is for this node alone.
     """
     client = f"CLIENT://127.0.0.1:{port}"
     controller = f"CONTROLLER://127.0.0.1:{controller_port}"
+    protocol = "SASL_SSL" if certificate else "SASL_PLAINTEXT"
     own = secret(f"kafka/{CONTROLLER}")
     settings = {
         "process.roles": "broker,controller",
@@ -38,7 +57,7 @@ def properties(secret: Secret, *, port: int, controller_port: int, data: str, ad
         "controller.quorum.bootstrap.servers": f"127.0.0.1:{controller_port}",
         "listeners": f"{client},{controller}",
         "advertised.listeners": f"CLIENT://127.0.0.1:{advertised or port},{controller}",
-        "listener.security.protocol.map": "CLIENT:SASL_PLAINTEXT,CONTROLLER:SASL_PLAINTEXT",
+        "listener.security.protocol.map": f"CLIENT:{protocol},CONTROLLER:SASL_PLAINTEXT",
         "inter.broker.listener.name": "CLIENT",
         "controller.listener.names": "CONTROLLER",
         "sasl.enabled.mechanisms": "SCRAM-SHA-512",
@@ -72,6 +91,13 @@ def properties(secret: Secret, *, port: int, controller_port: int, data: str, ad
         "broker.session.timeout.ms": 3000,
         "broker.heartbeat.interval.ms": 500,
     }
+    if certificate is not None:
+        settings |= {
+            "ssl.keystore.type": "PEM",
+            "ssl.keystore.location": certificate.own,
+            "ssl.truststore.type": "PEM",
+            "ssl.truststore.location": certificate.authority,
+        }
     return "".join(f"{key}={value}\n" for key, value in settings.items())
 
 

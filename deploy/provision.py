@@ -4,6 +4,7 @@ Idempotent, and safe on a running system: a new institution gets its topics, use
 """
 
 import asyncio
+import ssl
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from deploy.embedded.errors import StackError
 from deploy.embedded.state import CHECKOUT, State
 from deploy.postgres_node import ADMINISTRATOR
 from services.runtime import migrations
+from services.runtime.settings import loopback
 
 _SETTLE_WITHIN = 10.0  # seconds until the broker shows what the controller has accepted
 
@@ -32,19 +34,39 @@ _MIGRATIONS = (
 
 @dataclass(frozen=True)
 class Target:
-    """What to provision, and where the passwords are kept."""
+    """What to provision, and where the passwords are kept.
+
+    A file of certificates turns TLS on for a server and says who may vouch for it. Raises StackError for a server
+    beyond loopback without one: passwords and names of institutions would cross the network in the clear.
+    """
 
     state: State
     kafka_bootstrap: str
     database_host: str
     database_port: int
     directory: Directory
+    kafka_ca_file: Path | None = None
+    database_ca_file: Path | None = None
+
+    def __post_init__(self) -> None:
+        brokers = (address.rpartition(":")[0] for address in self.kafka_bootstrap.split(","))
+        if self.kafka_ca_file is None and not all(map(loopback, brokers)):
+            raise StackError("Kafka beyond loopback needs TLS: name the file of certificates that vouch for it.")
+        if self.database_ca_file is None and not loopback(self.database_host):
+            raise StackError("PostgreSQL beyond loopback needs TLS: name the file of certificates that vouch for it.")
+
+    @property
+    def database_ssl(self) -> ssl.SSLContext | bool:
+        """What asyncpg takes as ``ssl``."""
+        if self.database_ca_file is None:
+            return False
+        return ssl.create_default_context(cafile=self.database_ca_file)
 
 
 def kafka_plan(target: Target) -> provision_kafka.KafkaPlan:
     """What has to change in Kafka. Blocking. Raises KafkaException."""
     want = provision_kafka.wanted(target.directory)
-    client = _operator(target)
+    client = operator(target)
     unknown = frozenset(user for user in want.users if not _password_file(target, user).exists())
     return provision_kafka.plan(want, provision_kafka.read(client, want.topics), unknown)
 
@@ -120,7 +142,7 @@ async def administrator(target: Target, database: str = provision_database.DATAB
         user=ADMINISTRATOR,
         password=target.state.secret(f"database/{ADMINISTRATOR}"),
         database=database,
-        ssl=False,
+        ssl=target.database_ssl,
     )
 
 
@@ -138,11 +160,13 @@ async def _create_database(target: Target) -> list[str]:
 
 def _apply_kafka(target: Target, changes: provision_kafka.KafkaPlan) -> None:
     passwords = {user: target.state.secret(f"kafka/{user}") for user in changes.new_passwords}
-    provision_kafka.apply(_operator(target), changes, passwords)
+    provision_kafka.apply(operator(target), changes, passwords)
 
 
-def _operator(target: Target) -> AdminClient:
-    return provision_kafka.admin_client(target.kafka_bootstrap, OPERATOR, target.state.secret(f"kafka/{OPERATOR}"))
+def operator(target: Target) -> AdminClient:
+    """The operator's client."""
+    password = target.state.secret(f"kafka/{OPERATOR}")
+    return provision_kafka.admin_client(target.kafka_bootstrap, OPERATOR, password, target.kafka_ca_file)
 
 
 def _password_file(target: Target, user: str) -> Path:

@@ -13,6 +13,7 @@ topics stops for all, so who comes or leaves changes nothing for the services.
 from collections.abc import Iterable, Set
 from concurrent.futures import Future
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from confluent_kafka.admin import (
@@ -154,11 +155,12 @@ def plan(want: Cluster, have: Cluster, without_password: frozenset[str] = frozen
     )
 
 
-def admin_client(bootstrap: str, user: str, password: str) -> AdminClient:
-    """A client that logs in by SCRAM and keeps quiet while the broker is away."""
+def admin_client(bootstrap: str, user: str, password: str, ca_file: Path | None = None) -> AdminClient:
+    """A client that logs in by SCRAM and keeps quiet while the broker is away. ``ca_file`` turns TLS on."""
     settings: dict[str, Any] = {
         "bootstrap.servers": bootstrap,
-        "security.protocol": "SASL_PLAINTEXT",
+        "security.protocol": "SASL_SSL" if ca_file else "SASL_PLAINTEXT",
+        **({"ssl.ca.location": str(ca_file)} if ca_file else {}),
         "sasl.mechanism": "SCRAM-SHA-512",
         "sasl.username": user,
         "sasl.password": password,

@@ -23,5 +23,11 @@ def running_stack() -> tuple[Target, dict[str, Any]]:
         database_host=description["database_host"],
         database_port=description["database_port"],
         directory=directory,
+        kafka_ca_file=_path(description["kafka_ca_file"]),
+        database_ca_file=_path(description["database_ca_file"]),
     )
     return target, description
+
+
+def _path(name: str | None) -> Path | None:
+    return None if name is None else Path(name)

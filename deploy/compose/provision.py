@@ -15,8 +15,7 @@ import asyncpg
 from confluent_kafka import KafkaException
 
 from contracts.directory import load
-from contracts.topics import OPERATOR
-from deploy import provision, provision_kafka
+from deploy import provision
 from deploy.embedded.errors import StackError
 from deploy.embedded.state import State
 
@@ -27,8 +26,7 @@ async def answering(target: provision.Target, within: float = _ANSWERS_WITHIN) -
     """Return when both servers let their administrators in. Raises StackError when one does not in time."""
 
     async def kafka() -> None:
-        password = target.state.secret(f"kafka/{OPERATOR}")
-        client = provision_kafka.admin_client(target.kafka_bootstrap, OPERATOR, password)
+        client = provision.operator(target)
         await asyncio.to_thread(client.list_topics, timeout=2)
 
     async def postgres() -> None:
@@ -62,6 +60,8 @@ def _main() -> None:
         database_host=os.environ["RUTA_DATABASE_HOST"],
         database_port=int(os.environ["RUTA_DATABASE_PORT"]),
         directory=load(Path(os.environ["RUTA_DIRECTORY_FILE"])),
+        kafka_ca_file=_file("RUTA_KAFKA_CA_FILE"),
+        database_ca_file=_file("RUTA_DATABASE_CA_FILE"),
     )
     try:
         asyncio.run(_provision(target))
@@ -69,6 +69,11 @@ def _main() -> None:
         sys.exit(str(problem))
     except OSError as problem:
         sys.exit(f"{problem}: run ./ruta compose prepare again, it makes the passwords that are missing")
+
+
+def _file(variable: str) -> Path | None:
+    name = os.environ.get(variable)
+    return Path(name) if name else None
 
 
 if __name__ == "__main__":

@@ -53,6 +53,10 @@ def service_environment(
         "RUTA_DIRECTORY_FILE": str(directory_file),
         **page_environment(state, addresses),
     }
+    if addresses.kafka_ca_file is not None:
+        values["RUTA_KAFKA_CA_FILE"] = addresses.kafka_ca_file
+    if addresses.database_ca_file is not None:
+        values["RUTA_DATABASE_CA_FILE"] = addresses.database_ca_file
     if name == "notifications":
         values |= {"RUTA_SMTP_HOST": addresses.smtp_host, "RUTA_SMTP_PORT": str(addresses.smtp_port)}
     if name == "audit":

@@ -31,6 +31,7 @@ class Kafka:
     controller_port: int
     jars: tuple[Path, ...]
     advertised: int | None = None
+    certificate: kafka_node.Certificate | None = None
 
     @property
     def bootstrap(self) -> str:
@@ -55,6 +56,7 @@ class Kafka:
             controller_port=self.controller_port,
             data=str(self.state.kafka / "data"),
             advertised=self.advertised,
+            certificate=self.certificate,
         )
         write_private(self._properties, settings)
         if not self._marker.exists():
@@ -75,7 +77,8 @@ class Kafka:
     def _log_in(self) -> bool:
         from deploy.provision_kafka import admin_client
 
-        client = admin_client(self.bootstrap, OPERATOR, self.state.secret(f"kafka/{OPERATOR}"))
+        ca_file = Path(self.certificate.authority) if self.certificate else None
+        client = admin_client(self.bootstrap, OPERATOR, self.state.secret(f"kafka/{OPERATOR}"), ca_file)
         return bool(client.list_topics(timeout=1).brokers)
 
     async def _format(self) -> None:

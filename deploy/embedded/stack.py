@@ -65,10 +65,11 @@ class Stack:
         extra_environment: Mapping[str, str] | None = None,
         advertised_kafka: int | None = None,
         servers: Servers | None = None,
+        ca_file: Path | None = None,
     ) -> None:
         """`extra_environment` reaches every service, above its own settings; `advertised_kafka` is a proxy's port.
 
-        `servers` brings up Kafka and PostgreSQL in place of child processes.
+        `servers` brings up Kafka and PostgreSQL in place of child processes; `ca_file` vouches for both by TLS.
         """
         self.ports = ports
         self._root = root
@@ -77,6 +78,7 @@ class Stack:
         self._extra = dict(extra_environment or {})
         self._advertised_kafka = advertised_kafka
         self._servers = servers
+        self._ca_file = ca_file
         self._closing = AsyncExitStack()
 
     state: State
@@ -86,7 +88,7 @@ class Stack:
 
     @property
     def addresses(self) -> Addresses:
-        return Addresses.of(self.ports)
+        return Addresses.of(self.ports, str(self._ca_file) if self._ca_file else None)
 
     @property
     def services(self) -> tuple[str, ...]:
@@ -102,6 +104,8 @@ class Stack:
             database_host=self.addresses.database_host,
             database_port=self.addresses.database_port,
             directory=load(self._directory_file),
+            kafka_ca_file=self._ca_file,
+            database_ca_file=self._ca_file,
         )
 
     async def __aenter__(self) -> Self:

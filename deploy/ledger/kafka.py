@@ -13,9 +13,9 @@ from confluent_kafka import TopicCollection
 from contracts import codec, topics
 from contracts.codec import Record
 from contracts.facts import SEALED_TYPE, Fact, decode
+from contracts.sdk.connection import Connection
 from deploy.ledger import leaks
-from deploy.provision import Target
-from deploy.provision_kafka import admin_client
+from deploy.provision import Target, operator
 from services.runtime import kafka
 from services.runtime.kafka import Cluster
 
@@ -52,13 +52,8 @@ class Seen:
 
 def login(target: Target) -> dict[str, Any]:
     """The operator's Kafka login; it may read every topic."""
-    return {
-        "bootstrap_servers": target.kafka_bootstrap,
-        "security_protocol": "SASL_PLAINTEXT",
-        "sasl_mechanism": "SCRAM-SHA-512",
-        "sasl_plain_username": topics.OPERATOR,
-        "sasl_plain_password": target.state.secret(f"kafka/{topics.OPERATOR}"),
-    }
+    password = target.state.secret(f"kafka/{topics.OPERATOR}")
+    return Connection(target.kafka_bootstrap, topics.OPERATOR, password, target.kafka_ca_file).options()
 
 
 def counts(name: str) -> bool:
@@ -68,7 +63,7 @@ def counts(name: str) -> bool:
 
 def cluster(target: Target) -> Cluster:
     """The cluster and the ids of all our topics, also of institutions that left. Blocking. Raises KafkaException."""
-    client = admin_client(target.kafka_bootstrap, topics.OPERATOR, target.state.secret(f"kafka/{topics.OPERATOR}"))
+    client = operator(target)
     listed = client.list_topics(timeout=10)
     names = sorted(name for name in listed.topics if name.startswith(topics.PREFIX))
     described = client.describe_topics(TopicCollection(names), request_timeout=10)
