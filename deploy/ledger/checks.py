@@ -2,7 +2,6 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from functools import partial
@@ -15,10 +14,8 @@ from contracts.directory import Institution
 from contracts.facts import RELEASED, Fact
 from deploy.ledger.kafka import OUTBOUND, Seen
 from deploy.ledger.kept import SEALED_KEPT, Kept
+from deploy.ledger.stored import Place, StoredAlert, StoredFact
 from services.notifications.routing import plan
-
-Place = tuple[str, int, int]
-"""Topic, partition, offset."""
 
 
 class Kind(StrEnum):
@@ -42,40 +39,6 @@ class Misfit(NamedTuple):
 lost = partial(Misfit, Kind.LOST)
 doubled = partial(Misfit, Kind.DOUBLED)
 wrong = partial(Misfit, Kind.WRONG)
-
-
-@dataclass(frozen=True, slots=True)
-class StoredFact:
-    """A row of the referral service's facts; ``sealed_for`` is set while the sealed part is kept.
-
-    A record may cause several: its outcome (``answer``), and what follows from it. One on which our own rules failed,
-    or that came behind such a one, has a ``provisional`` outcome first, which ``waits`` until it is released.
-    """
-
-    fact_id: UUID
-    outcome: str
-    ordinal: int
-    answer: bool
-    provisional: bool
-    waits: bool
-    owner: str
-    place: Place
-    digest: bytes
-    referral: UUID | None
-    version: int | None
-    parties: frozenset[str]
-    sealed_for: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class StoredAlert:
-    """A row of the notification service's alerts with what its last receipt says."""
-
-    alert_id: UUID
-    fact_id: UUID
-    recipient: str
-    channel: str
-    status: str
 
 
 ALL = Kept()

@@ -3,15 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 from uuid import UUID
 
 from contracts import topics
 from deploy.ledger.kafka import OUTBOUND, Seen
+from deploy.ledger.stored import StoredFact
 from services.runtime.kafka import partition
-
-if TYPE_CHECKING:
-    from deploy.ledger.checks import StoredFact
 
 SEALED_KEPT = timedelta(days=14)
 """As long as the referral service keeps sealed parts."""
@@ -35,7 +32,7 @@ class Kept:
 
 
 def kept(
-    seen: Sequence[Seen], stored: "Sequence[StoredFact]", first: Mapping[tuple[str, int], int], now: datetime
+    seen: Sequence[Seen], stored: Sequence[StoredFact], first: Mapping[tuple[str, int], int], now: datetime
 ) -> Kept:
     """``stored``: in the order in which the facts were decided, which is that in which each partition had them."""
     order = {fact.fact_id: number for number, fact in enumerate(stored)}
@@ -57,5 +54,5 @@ def kept(
     return Kept(dict(first), forgotten, now)
 
 
-def _key(fact: "StoredFact") -> bytes:
+def _key(fact: StoredFact) -> bytes:
     return str(fact.referral or fact.owner).encode()

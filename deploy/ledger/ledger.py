@@ -14,10 +14,11 @@ import asyncpg
 from contracts import topics
 from deploy.audit import verify_log
 from deploy.ledger import checks, kafka, leaks
-from deploy.ledger.checks import Misfit, StoredAlert, StoredFact
+from deploy.ledger.checks import Misfit
 from deploy.ledger.kafka import Seen
 from deploy.ledger.kept import kept as kept_of
 from deploy.ledger.rest import at_rest
+from deploy.ledger.stored import StoredAlert, StoredFact
 from deploy.provision import Target
 from services.referrals.refold import refold
 from services.runtime import sql

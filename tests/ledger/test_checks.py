@@ -15,9 +15,9 @@ from contracts.declarations import Received
 from contracts.facts import SEALED_TYPE, Fact, QuarantinedFact, headers
 from contracts.values import AuthType, Problem, State
 from deploy.ledger import checks, kafka
-from deploy.ledger.checks import Place, StoredAlert, StoredFact
 from deploy.ledger.kafka import SealedPart, Seen
 from deploy.ledger.kept import kept
+from deploy.ledger.stored import Place, StoredAlert, StoredFact
 from services.notifications.routing import plan
 from tests.support.builders import MEMBERS, NOW, OTHER, RECIPIENT, SENDER, requested
 
