@@ -18,7 +18,7 @@ from deploy.ledger.checks import Misfit
 from deploy.ledger.kafka import Seen
 from deploy.ledger.kept import kept as kept_of
 from deploy.ledger.rest import at_rest
-from deploy.ledger.stored import StoredAlert, StoredFact
+from deploy.ledger.stored import Place, StoredAlert, StoredFact
 from deploy.provision import Target
 from services.referrals.refold import refold
 from services.runtime import sql
@@ -112,7 +112,7 @@ def _ledger(
     stored: list[StoredFact],
     alerts: list[StoredAlert],
     mails: Counter[str],
-    logged: Counter[checks.Place],
+    logged: Counter[Place],
     problems: list[Misfit],
     begins: Mapping[str, int],
 ) -> Ledger:
@@ -161,7 +161,7 @@ def _fact(row: asyncpg.Record) -> StoredFact:
     )
 
 
-def _place(row: asyncpg.Record) -> checks.Place:
+def _place(row: asyncpg.Record) -> Place:
     return row["topic"], row["partition"], row["record_offset"]
 
 
