@@ -5,6 +5,7 @@
     secrets/            one password per file, Kafka's two files that hold passwords, the log's signing key
     secrets/sealing/    private sealing keys; no container gets them
     kafka/ postgres/    settings without secrets
+    certificates/       who vouches for a Kafka and a PostgreSQL that run elsewhere
     mail/               what the mail sink took
     keys.json           public sealing keys
     stack.json          the same addresses for the other commands: `RUTA_STATE=… ./ruta publish`
@@ -22,6 +23,7 @@ from pathlib import Path
 from contracts.directory import SEED, Directory, load
 from contracts.topics import OPERATOR
 from deploy import kafka_node, keys, postgres_node, provision_database, provision_kafka
+from deploy.compose.external import External
 from deploy.embedded.addresses import Addresses
 from deploy.embedded.ports import Ports
 from deploy.embedded.state import State, make_folder, write_private
@@ -38,6 +40,7 @@ class Prepared:
 
     state: State
     ports: Ports
+    addresses: Addresses
 
     @property
     def directory_file(self) -> Path:
@@ -52,23 +55,28 @@ class Prepared:
         """What provisioning works on, seen from this machine."""
         return Target(
             state=self.state,
-            kafka_bootstrap=f"127.0.0.1:{self.ports.kafka}",
-            database_host="127.0.0.1",
-            database_port=self.ports.postgres,
+            kafka_bootstrap=self.addresses.kafka,
+            database_host=self.addresses.database_host,
+            database_port=self.addresses.database_port,
             directory=load(self.directory_file),
+            kafka_ca_file=_path(self.addresses.kafka_ca_file),
+            database_ca_file=_path(self.addresses.database_ca_file),
         )
 
 
-def prepare(root: Path, ports: Ports, directory_file: Path | None = None) -> Prepared:
+def prepare(root: Path, ports: Ports, directory_file: Path | None = None, external: External | None = None) -> Prepared:
     """Write what is missing; passwords and keys that exist are never replaced.
 
     The directory that is there stays unless another is given; the first one is the seed's. Raises ValueError for a bad
     directory, OSError where the folder cannot be written.
     """
-    made = Prepared(State(root), ports)
+    addresses = Addresses.of(ports) if external is None else external.addresses(root, ports)
+    made = Prepared(State(root), ports, addresses)
     if directory_file is not None:
         load(directory_file)
     make_folder(root, 0o700)
+    if external is not None:
+        external.keep_certificates(root)
     make_folder(made.directory_file.parent, 0o755)
     if directory_file is not None or not made.directory_file.exists():
         shutil.copyfile(directory_file or SEED, made.directory_file)
@@ -79,13 +87,13 @@ def prepare(root: Path, ports: Ports, directory_file: Path | None = None) -> Pre
     servers(made.state, ports)
     # The mail sink's own account files messages there, and the operator's tools read them.
     make_folder(made.state.mail, 0o1777)
-    made.state.write_running(asdict(Addresses.of(ports)) | {"directory_file": str(made.directory_file)})
-    lines = (f"{name}={value}\n" for name, value in variables(made.state, ports).items())
+    made.state.write_running(asdict(addresses) | {"directory_file": str(made.directory_file)})
+    lines = (f"{name}={value}\n" for name, value in variables(made.state, ports, addresses).items())
     made.environment_file.write_text("".join(lines), "utf-8")
     return made
 
 
-def variables(state: State, ports: Ports) -> dict[str, str]:
+def variables(state: State, ports: Ports, addresses: Addresses) -> dict[str, str]:
     """What the compose file has to be told."""
     return {
         "COMPOSE_PROJECT_NAME": "ruta",
@@ -93,7 +101,10 @@ def variables(state: State, ports: Ports) -> dict[str, str]:
         "RUTA_AUDIT_ORIGIN": keys.AUDIT_ORIGIN,
         **{f"RUTA_{name.upper()}_PORT": str(port) for name, port in ports.http.items()},
         "RUTA_STATUS_PORT": str(ports.status),
+        "RUTA_KAFKA_BOOTSTRAP": addresses.kafka,
         "RUTA_KAFKA_PORT": str(ports.kafka),
+        "RUTA_DATABASE_HOST": addresses.database_host,
+        "RUTA_DATABASE_PORT": str(addresses.database_port),
         "RUTA_POSTGRES_PORT": str(ports.postgres),
         "RUTA_SMTP_PORT": str(ports.smtp),
     }
@@ -116,6 +127,10 @@ def servers(state: State, ports: Ports) -> None:
     for name in (kafka_node.BROKER, kafka_node.CONTROLLER, OPERATOR):
         _readable(state.secret_file(f"kafka/{name}"))
     _readable(state.secret_file(f"database/{postgres_node.ADMINISTRATOR}"))
+
+
+def _path(name: str | None) -> Path | None:
+    return None if name is None else Path(name)
 
 
 def _passwords(state: State, directory: Directory) -> None:

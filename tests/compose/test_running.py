@@ -5,22 +5,19 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
-from uuid import uuid4
 
 import pytest
 
-from deploy.compose.prepare import Prepared, prepare
+from deploy.compose.prepare import prepare
 from deploy.embedded.ports import Ports
 from deploy.embedded.state import CHECKOUT
 from tests.compose import reading
+from tests.compose.system import OURS, System
 from tests.support.engine import compose_command, missing_image, no_engine
 
-RUNNING = {"kafka", "postgres", "mail", "referrals", "notifications", "audit", "status"}
+RUNNING = ("kafka", "postgres", *OURS)
 NEW_INSTITUTION = """
 [[institutions]]
 code = "entidad-nueva"
@@ -32,63 +29,6 @@ contacts = [{ channel = "email", address = "avisos@entidad-nueva.mesa.example", 
 pytestmark = pytest.mark.timeout(1200)
 
 
-@dataclass(frozen=True)
-class System:
-    """The containers of one compose project."""
-
-    prepared: Prepared
-    project: str
-
-    def compose(self, *arguments: str, within: float = 900) -> str:
-        """Run compose on the project; fails the test with what it printed."""
-        program = compose_command()
-        assert program is not None
-        files = ("--env-file", str(self.prepared.environment_file), "-f", str(reading.FILE), "-p", self.project)
-        return ran([*program, *files, *arguments], within, {"RUTA_TAG": "test"})
-
-    def ruta(self, *arguments: str) -> str:
-        """Run one of the operator's commands beside the containers."""
-        command = [sys.executable, "-P", "-m", "deploy", *arguments]
-        return ran(command, 120, {"RUTA_STATE": str(self.prepared.state.root), "PYTHONPATH": str(CHECKOUT)})
-
-    def inspect(self) -> Mapping[str, Any]:
-        """What the engine knows about every container, by its name in the compose file."""
-        label = "com.docker.compose.service"
-        ids = ran(["docker", "ps", "-aq", "--filter", f"label=com.docker.compose.project={self.project}"]).split()
-        found = json.loads(ran(["docker", "inspect", *ids])) if ids else []
-        return {container["Config"]["Labels"][label]: container for container in found}
-
-    def run_in(self, name: str, *command: str) -> subprocess.CompletedProcess[str]:
-        """Run a program in a container, as its own account."""
-        arguments = ["docker", "exec", self.inspect()[name]["Id"], *command]
-        return subprocess.run(arguments, capture_output=True, text=True, check=False, timeout=60)
-
-    def wait_healthy(self, within: float = 120) -> None:
-        """Return when every container that stays says that it is well."""
-        deadline = time.monotonic() + within
-        while True:
-            states = {name: container["State"] for name, container in self.inspect().items()}
-            health = {name: states[name].get("Health", {}).get("Status") for name in RUNNING & states.keys()}
-            if health.keys() == RUNNING and set(health.values()) == {"healthy"}:
-                return
-            assert time.monotonic() < deadline, f"{health}\n{self.compose('logs', '--tail', '20')}"
-            time.sleep(0.5)
-
-
-def ran(command: Sequence[str], within: float = 60, extra: Mapping[str, str] | None = None) -> str:
-    done = subprocess.run(
-        command,
-        env={**os.environ, **(extra or {})},
-        cwd=CHECKOUT,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=within,
-    )
-    assert done.returncode == 0, f"{' '.join(command[:3])}: {done.stdout[-3000:]}\n{done.stderr[-3000:]}"
-    return done.stdout
-
-
 @pytest.fixture(scope="module")
 def system(session_folder: Path) -> Iterator[System]:
     if lacking := no_engine():
@@ -97,13 +37,9 @@ def system(session_folder: Path) -> Iterator[System]:
         pytest.skip("there is neither docker compose nor docker-compose")
     if lacking := missing_image(*reading.default_images()):
         pytest.skip(lacking)
-    made = System(prepare(session_folder / "compose", Ports.free()), f"ruta-test-{uuid4().hex[:8]}")
-    try:
-        made.compose("up", "--build", "--detach")
-        made.wait_healthy()
+    made = System(prepare(session_folder / "compose", Ports.free()))
+    with made.up():
         yield made
-    finally:
-        made.compose("down", "--volumes", "--timeout", "30")
 
 
 @pytest.fixture(scope="module")
