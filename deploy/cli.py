@@ -60,6 +60,17 @@ def apply(
     run(dry_run=dry_run)
 
 
+@topics.command("accept-gap")
+def accept_gap(
+    topic: Annotated[str, typer.Argument(help="The inbound topic, such as ruta.in.imebu.v1.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Go on without them; otherwise only say what is missing.")] = False,
+) -> None:
+    """Go on behind records that Kafka deleted before they were read. Their institution must send them again."""
+    from deploy.commands_topics import accept_gap as run
+
+    run(topic, yes)
+
+
 @app.command()
 def credentials(
     institution: Code,

@@ -57,11 +57,14 @@ class Play:
                 self.sealed.add(step.sealed_for)
         return None
 
-    def unanswered(self) -> int:
-        """Steps and mistakes that still wait for their answer. A record sent again after a fault is not one."""
+    def unanswered(self, others: int = 0) -> int:
+        """Steps and mistakes that still wait for their answer. A record sent again after a fault is not one.
+
+        ``others``: declarations that somebody else made in the actors' names, and that are applied.
+        """
         answers: Counter[str] = sum((actor.answers for actor in self.actors.values()), Counter())
         expected = Counter(str(story.mistake) for story in self.stories.values() if story.mistake)
-        expected["applied"] = sum(len(story.path) for story in self.stories.values())
+        expected["applied"] = sum(len(story.path) for story in self.stories.values()) + others
         return sum((expected - answers).values())
 
     def untold(self) -> Sequence[str]:

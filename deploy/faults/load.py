@@ -23,12 +23,17 @@ _OPENED_WITHIN = 60
 
 @dataclass
 class Load:
-    """What was opened so far. ``others``: declarations that somebody else makes and that are applied."""
+    """What was opened so far.
+
+    ``others``: declarations that somebody else makes and that are applied; ``in_our_names``: those of them that are made
+    in the name of an institution of ours, which is then answered more often than it has asked.
+    """
 
     play: Play
     stories: Iterator[Story]
     opened: list[Story] = field(default_factory=list)
     others: int = 0
+    in_our_names: int = 0
 
     @asynccontextmanager
     async def flowing(self) -> AsyncIterator[None]:
@@ -74,7 +79,7 @@ class Load:
                 await asyncio.sleep(1 / PER_SECOND)
 
     async def _all_answered(self) -> bool:
-        return self.play.unanswered() == 0
+        return self.play.unanswered(self.in_our_names) == 0
 
     async def _all_opened(self) -> bool:
         return not self.play.untold()

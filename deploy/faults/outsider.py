@@ -17,7 +17,7 @@ from contracts.declarations import Closed
 from contracts.directory import SEED, load
 from contracts.reasons import NeedResult
 from contracts.sdk import Connection, Official, declare
-from deploy import provision
+from deploy import commands_topics, provision
 from deploy.demo.stories import draw
 from deploy.faults.system import OUTSIDER, System, frozen
 from deploy.faults.waiting import Broken, eventually
@@ -89,6 +89,41 @@ async def recreated_unseen(system: System) -> None:
     with frozen(system.stack.pid("referrals")):
         sent = await _make_anew(system)
     await _answered(system, sent, "applied")
+
+
+async def retention(system: System) -> None:
+    """Kafka forgets records that were read: nobody misses them, and the ledger begins behind them."""
+    sent = await _send(system, [codec.encode(one) for one in _requests(system, 6)])
+    await _answered(system, sent, "applied")
+    await _forget(system, sent[4])
+    system.load.others = 2  # the ledger counts what is in the topics
+
+
+async def retention_passed(system: System) -> None:
+    """Kafka forgets records that were never read: intake stops and says so, until the operator accepts the loss."""
+    await system.stack.stop("referrals")
+    sent = await _send(system, [codec.encode(one) for one in _requests(system, 3)])
+    await _forget(system, sent[2])
+    log = system.stack.state.logs / "referrals.log"
+    before = log.stat().st_size
+    await system.stack.start("referrals")
+
+    async def stops() -> bool:
+        with log.open("rb") as file:
+            file.seek(before)
+            return b"records are missing, intake stops" in file.read()
+
+    await eventually(stops, 60, "intake stopping at a gap")
+    if await commands_topics.gap(system.stack.target, TOPIC, accepted=True) != (sent[0], sent[1]):
+        raise Broken("the gap is not the one that was made")
+    await _answered(system, sent[2:], "applied")
+    system.load.others = 1
+
+
+async def _forget(system: System, before: int) -> None:
+    client = _operator(system)  # kept: without it nothing answers
+    (done,) = client.delete_records([TopicPartition(TOPIC, 0, before)]).values()
+    await asyncio.to_thread(done.result, 30)
 
 
 async def _make_anew(system: System) -> list[int]:

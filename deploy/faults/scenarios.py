@@ -178,6 +178,8 @@ def _records() -> list[Fault]:
         Fault("replay from offset zero", outsider.replayed),
         Fault("topic recreated", outsider.recreated),
         Fault("topic recreated unseen", outsider.recreated_unseen),
+        Fault("retention", outsider.retention),
+        Fault("retention passed the stored position", outsider.retention_passed, stopped=("referrals",)),
     ]
 
 

@@ -15,7 +15,7 @@ from services.referrals import api, pages, publish, store
 from services.referrals.fold import Folded
 from services.referrals.settings import Settings
 from services.referrals.throttle import Throttle
-from services.runtime import clock, sql, web
+from services.runtime import clock, kafka, sql, web
 from services.runtime.members import Members
 from services.runtime.pipeline import http, pipeline
 from services.runtime.process import Job, every
@@ -62,7 +62,7 @@ async def service(settings: Settings) -> AsyncIterator[list[Job]]:
         for (outcome, reason), count in store.outcomes(folded).items():
             line.telemetry.add("ruta.outcomes", count, outcome=outcome, reason=reason)
         for topic, seconds in throttle.pauses(folded, time.monotonic()):
-            line.intake.pause(topic, seconds)
+            kafka.pause(line.intake.consumer.consumer, topic, seconds)
 
     async with pipeline(
         settings,

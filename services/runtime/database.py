@@ -19,6 +19,13 @@ large batches, the planner would rather read all of it, which grows slower with 
 gone one plan fits every batch, and planning it once saves a small batch a third of the server's time."""
 
 
+AGAIN = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError, asyncpg.UniqueViolationError)
+"""Another worker was faster: the same batch, run again, finds what that worker left."""
+
+UNSTORABLE = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, asyncpg.ProgramLimitExceededError)
+"""The database refuses something in the batch itself; halving finds the record."""
+
+
 async def connect(
     settings: Settings, *, user: str | None = None, password_file: str | None = None, application: str = ""
 ) -> asyncpg.Connection:

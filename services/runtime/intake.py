@@ -4,7 +4,6 @@ So redelivery is skipped, a replaced process moves nothing, and Kafka's own comm
 """
 
 import asyncio
-import heapq
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -18,15 +17,10 @@ from aiokafka.errors import IllegalStateError, KafkaError
 
 from contracts.codec import Located, Record
 from services.runtime import failpoints, kafka
-from services.runtime.positions import Place, Positions, Replaced
+from services.runtime.database import AGAIN, UNSTORABLE
+from services.runtime.positions import Place, Positions, Replaced, by_time, gap
 
 log = logging.getLogger("ruta.intake")
-
-AGAIN = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError, asyncpg.UniqueViolationError)
-"""Another worker was faster: the same batch, run again, finds what that worker left."""
-
-UNSTORABLE = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, asyncpg.ProgramLimitExceededError)
-"""The database refuses something in the batch itself; halving finds the record."""
 
 ATTEMPTS = 5
 
@@ -43,10 +37,6 @@ LISTED_EVERY = 3.0
 """Seconds between two looks at the topics there are."""
 
 
-class Gap(RuntimeError):
-    """Kafka no longer has the records where this service must go on; nothing may be skipped in silence."""
-
-
 class Halted(RuntimeError):
     """The work does not go on until somebody acts; the text says how. Nothing of the batch is done, it is tried
     again."""
@@ -55,17 +45,6 @@ class Halted(RuntimeError):
 Work = Callable[[asyncpg.Connection, Sequence[Located], bool], Awaitable[None]]
 """What a service does with a batch inside the transaction. The flag is set when the batch is one record that
 the database refused to store: quarantine it without storing anything of its content."""
-
-
-def by_time(records: Iterable[Record]) -> list[Record]:
-    """In the order of receipt, as far as each partition's own order, which comes first, allows.
-
-    Where what was already decided is read again (a restored database), an answer must not come before its question.
-    """
-    partitions: dict[tuple[str, int], list[Record]] = {}
-    for one in records:
-        partitions.setdefault((one.topic, one.partition), []).append(one)
-    return list(heapq.merge(*partitions.values(), key=lambda one: one.timestamp))
 
 
 @dataclass
@@ -128,18 +107,6 @@ class Intake:
     def missing(self) -> list[str]:
         """Why nothing is taken, and topics that nobody reads, as readiness says it."""
         return [*filter(None, [self.halted]), *(f"{topic} is not read yet" for topic in sorted(self.unread))]
-
-    def pause(self, topic: str, seconds: float) -> None:
-        """Leave a topic alone for so long. Its records wait in Kafka, the others' are taken."""
-        ours: set[TopicPartition] = {one for one in self.consumer.consumer.assignment() if one.topic == topic}
-        self.consumer.consumer.pause(*ours)
-        asyncio.get_running_loop().call_later(seconds, self._resume, ours)
-
-    def _resume(self, paused: set[TopicPartition]) -> None:
-        if self.ended.is_set():
-            return
-        # What was taken away meanwhile begins without a pause wherever it is now.
-        self.consumer.consumer.resume(*(paused & self.consumer.consumer.assignment()))
 
     async def learn(self) -> kafka.Cluster:
         """Ask for the topics anew."""
@@ -246,7 +213,7 @@ class Intake:
         """Once, in case the client jumped; Kafka's log itself has no holes, because nobody may use transactions."""
         expected = self.positions.next[where]
         if self._sought_again.get(where) == expected:
-            raise Gap(f"{one.record.topic}-{one.record.partition}: expected {expected}, got {one.record.offset}")
+            raise gap(one.record.topic, expected, one.record.offset)
         self._sought_again[where] = expected
         self.consumer.consumer.seek(TopicPartition(one.record.topic, one.record.partition), expected)
 
@@ -294,15 +261,17 @@ class Intake:
             cluster = await self._know(one.topic for one in assigned)
             await self.positions.learn(self.connection, cluster.id)
             ours = {one: (cluster.topic_ids[one.topic], one.partition) for one in assigned}
+            first: Mapping[TopicPartition, int] = await self.consumer.consumer.beginning_offsets(list(ours))
             unseen = [one for one, where in ours.items() if where not in self.positions.next]
             if unseen:
-                first: Mapping[TopicPartition, int] = await self.consumer.consumer.beginning_offsets(unseen)
-                lost = [one.topic for one, offset in first.items() if offset]
+                lost = [one.topic for one in unseen if first[one]]
                 if lost:
                     log.critical("topics began before they were first read", extra={"records": len(lost)})
-                begin = {(one.topic, *ours[one]): offset for one, offset in first.items()}
+                begin = {(one.topic, *ours[one]): first[one] for one in unseen}
                 await self.positions.begin(self.connection, cluster.id, begin)
             for one, where in ours.items():
+                if self.positions.next[where] < first[one]:
+                    raise gap(one.topic, self.positions.next[where], first[one])
                 self.consumer.consumer.seek(one, self.positions.next[where])
                 self._topic_ids[one.topic] = cluster.topic_ids[one.topic]
             self._placed.set()

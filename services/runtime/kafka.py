@@ -265,6 +265,14 @@ def subscribe(
     return subscriber
 
 
+def pause(consumer: AIOKafkaConsumer, topic: str, seconds: float) -> None:
+    """Leave a topic alone for so long: its records wait in Kafka, the others' are taken."""
+    paused = {one for one in consumer.assignment() if one.topic == topic}
+    consumer.pause(*paused)
+    # What is taken away meanwhile begins without a pause wherever it is then.
+    asyncio.get_running_loop().call_later(seconds, lambda: consumer.resume(*(paused & consumer.assignment())))
+
+
 async def _parse(batch: Batch) -> KafkaMessage:
     # No header is looked at here: reading them is the codec's work and cannot fail.
     return KafkaMessage(raw_message=batch, body=b"", consumer=None)  # type: ignore[arg-type]

@@ -3,15 +3,18 @@
 A position belongs to (cluster id, topic id, partition): a topic made anew under an old name is another one.
 """
 
+import heapq
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import asyncpg
 
-from contracts.codec import Located
+from contracts.codec import Located, Record
 from services.runtime import sql
 
+log = logging.getLogger("ruta.intake")
 _SQL = sql.load(Path(__file__).parent / "sql" / "intake.sql")
 
 Place = tuple[str, int]
@@ -20,6 +23,28 @@ Place = tuple[str, int]
 
 class Replaced(RuntimeError):
     """Another process has moved our positions: this one was replaced."""
+
+
+class Gap(RuntimeError):
+    """Kafka no longer has the records where this service must go on; nothing may be skipped in silence."""
+
+
+def gap(topic: str, expected: int, found: int) -> Gap:
+    """The alarm and the error where records are missing: nobody may go on without a word."""
+    log.critical("records are missing, intake stops; ./ruta topics accept-gap says which and goes on without them",
+                 extra={"topic": topic, "offset": expected})  # fmt: skip
+    return Gap(f"{topic}: expected {expected}, got {found}")
+
+
+def by_time(records: Iterable[Record]) -> list[Record]:
+    """In the order of receipt, as far as each partition's own order, which comes first, allows.
+
+    Where what was already decided is read again (a restored database), an answer must not come before its question.
+    """
+    partitions: dict[tuple[str, int], list[Record]] = {}
+    for one in records:
+        partitions.setdefault((one.topic, one.partition), []).append(one)
+    return list(heapq.merge(*partitions.values(), key=lambda one: one.timestamp))
 
 
 def place(one: Located) -> Place:

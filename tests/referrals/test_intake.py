@@ -17,9 +17,9 @@ from deploy.embedded.stack import Stack
 from services.referrals import store
 from services.referrals.answers import Decided
 from services.referrals.refold import refold
-from services.runtime.intake import Gap, Intake, by_time
+from services.runtime.intake import Intake
 from services.runtime.kafka import Admin, Cluster
-from services.runtime.positions import Replaced
+from services.runtime.positions import Gap, Replaced, by_time
 from tests.referrals.test_fold import PATH, by, path
 from tests.support import builders as make
 from tests.support.database import connect, own_schema
