@@ -25,8 +25,8 @@ _OPENED_WITHIN = 60
 class Load:
     """What was opened so far.
 
-    ``others``: declarations that somebody else makes and that are applied; ``in_our_names``: those of them that are made
-    in the name of an institution of ours, which is then answered more often than it has asked.
+    ``others``: declarations that somebody else makes and that are applied; ``in_our_names``: those of them that are
+    made in the name of an institution of ours, which is then answered more often than it has asked.
     """
 
     play: Play
