@@ -8,6 +8,7 @@ from services.referrals.lifecycle import Condition, Lead, Party, Transition
 ACTIVE = (
     State.REQUESTED, State.RECEIVED, State.AWAITING_INFORMATION, State.ACCEPTED, State.IN_PROGRESS, State.WAITLISTED,
 )  # fmt: skip
+DISPUTABLE = (State.REQUESTED, State.RECEIVED, State.AWAITING_INFORMATION)
 ENDED = (State.CLOSED, State.REDIRECTED, State.WITHDRAWN, State.VOIDED)
 
 # DESIGN, the table of the life cycle: verb, from, to, who, and on which condition. An asterisk is "unchanged", an arrow

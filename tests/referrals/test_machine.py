@@ -22,7 +22,7 @@ from services.referrals import chain as chains
 from services.referrals.lifecycle import Party, Transition, decide
 from services.referrals.referral import Referral, StopDuty
 from services.referrals.turn import possible, turn
-from tests.referrals.design import ENDED
+from tests.referrals.design import DISPUTABLE, ENDED
 from tests.referrals.saying import details, request
 from tests.referrals.stage import Stage
 from tests.referrals.witness import Witness
@@ -33,6 +33,7 @@ pytestmark = pytest.mark.timeout(600)
 
 INSTITUTIONS = st.sampled_from(sorted(make.MEMBERS))
 NOT_OURS = frozenset({Verb.REDIRECTED, Verb.REJECTED, Verb.RETURNED, Verb.POSITION_STATED, Verb.CONFLICT_RESOLVED})
+AFTERWARDS = frozenset({Verb.CLOSED, Verb.REOPENED, Verb.CONSENT_REVOKED, Verb.STOP_CONFIRMED})
 LATENESS = st.sampled_from([timedelta(0), timedelta(0), timedelta(hours=2), timedelta(days=6)])
 
 
@@ -79,10 +80,37 @@ class Mesa(RuleBasedStateMachine):
 
     @rule(data=st.data(), count=st.integers(1, 4))
     def pass_on(self, data: st.DataObject, count: int) -> None:
-        """Nobody wants it."""
+        """Nobody wants it: it is sent on and on, and perhaps refused in the end."""
+        disputed = [one for one in self.stage.referrals.values() if one.state in DISPUTABLE and one.conflict is None]
+        if not disputed:
+            return
+        one = data.draw(st.sampled_from(disputed))
         for _ in range(count):
-            self._act(data, NOT_OURS)
+            target = data.draw(st.sampled_from([*one.path, one.sender, *sorted(make.MEMBERS)]))
+            onward = make.redirected(target, child=self._id(), legal_basis=make.AUTHORISED)
+            self._say(data, one.recipient, Verb.REDIRECTED, one.id, onward)
             self._take(self._waiting())
+            one = self.stage.referrals.get(onward.child, one)
+        self._act(data, NOT_OURS)
+        self._take(self._waiting())
+
+    @rule(data=st.data())
+    def settle(self, data: st.DataObject) -> None:
+        """Oversight decides who is competent."""
+        self._act(data, frozenset({Verb.CONFLICT_RESOLVED}))
+        self._take(self._waiting())
+
+    @rule(data=st.data(), count=st.integers(1, 3))
+    def serve(self, data: st.DataObject, count: int) -> None:
+        """Somebody does the work, and perhaps it is closed, reopened or must no longer be used."""
+        undecided = [one for one in self.stage.referrals.values() if one.state in DISPUTABLE and one.conflict is None]
+        if undecided:
+            one = data.draw(st.sampled_from(undecided))
+            for verb in (Verb.ACCEPTED, Verb.STARTED, Verb.COMPLETED):
+                self._say(data, one.recipient, verb, one.id, make.default_details(verb))
+            for _ in range(count):
+                self._take(self._waiting())
+                self._act(data, AFTERWARDS)
 
     def _act(self, data: st.DataObject, verbs: frozenset[Verb]) -> None:
         able = [
@@ -172,7 +200,7 @@ class Mesa(RuleBasedStateMachine):
             past = self.witness.past.of[one.id]
             assert (one.version, one.state) == (len(past), past[-1].state)
             assert (one.held_from is not None) == (one.state in (State.AWAITING_INFORMATION, State.WAITLISTED))
-            assert one.conflict is None or one.state in (State.REQUESTED, State.RECEIVED, State.AWAITING_INFORMATION)
+            assert one.conflict is None or one.state in DISPUTABLE
             opened = self.witness.past.conflict(one.id)
             assert (one.conflict.opened if one.conflict else None) == opened
             if one.stop_duty is StopDuty.OPEN:

@@ -14,12 +14,11 @@ from contracts.values import Basis, State, Verb
 from services.referrals.answers import Decided
 from services.referrals.fold import SealedPart
 from services.referrals.lifecycle import Lead, Party
-from tests.referrals.design import ENDED, designed
+from tests.referrals.design import DISPUTABLE, ENDED, designed
 from tests.referrals.history import History
 from tests.support import builders as make
 
 DESIGNED = designed()
-DISPUTABLE = (State.REQUESTED, State.RECEIVED, State.AWAITING_INFORMATION)
 DURING_CONFLICT = {
     "position-stated", "conflict-resolved", "withdrawn", "consent-revoked", "stop-confirmed", "stop-duty-opened",
     "voided", "escalated",
