@@ -81,7 +81,7 @@ def check(
         case Rejected(reason=why) | Returned(reason=why):
             return _papers(why, referral) or _competence(why, referral, members)
         case Redirected():
-            return _redirection(details, referral, members, now)
+            return _redirection(details, referral, chain, members, now)
         case Waitlisted(reason=why) | NotAchieved(reason=why):
             return _papers(why, referral)
         case ConsentRevoked():
@@ -128,7 +128,9 @@ def _request(asked: Requested, sender: str, members: Members, now: datetime) -> 
     return basis(asked.legal_basis, recipient, asked, now)
 
 
-def _redirection(details: Redirected, referral: Referral, members: Members, now: datetime) -> Refusal | None:
+def _redirection(
+    details: Redirected, referral: Referral, chain: Chain, members: Members, now: datetime
+) -> Refusal | None:
     target = members.get(details.target)
     if target is None:
         return Refusal.UNKNOWN_RECIPIENT
@@ -136,6 +138,9 @@ def _redirection(details: Redirected, referral: Referral, members: Members, now:
         return Refusal.TARGET_IS_RECIPIENT
     if referral.competence_decided:
         return Refusal.COMPETENCE_DECIDED
+    # What the person took back cannot be shown again by somebody of the chain; a new authorisation is a new referral.
+    if details.legal_basis.basis is Basis.AUTHORISATION and any(one.revoked for one in chain):
+        return Refusal.AUTHORISATION_REVOKED
     return basis(details.legal_basis, target, referral.request, now)
 
 

@@ -139,3 +139,17 @@ def test_reopening_is_told_to_oversight() -> None:
     referral = stage.request()
     stage.path(referral, Verb.ACCEPTED, Verb.COMPLETED, Verb.REOPENED)
     assert getattr(stage.facts[-1].fact.data, "told", ()) == (W,)
+
+
+def test_a_revoked_authorisation_carries_nothing_further() -> None:
+    """What rests on a public function goes on, and even so it is not sent on to an NGO with what was taken back."""
+    stage = Stage()
+    first = stage.request(recipient=NGO, legal_basis=make.AUTHORISED)
+    second = redirect(stage, first, O)
+    stage.say(Verb.CONSENT_REVOKED, first, S)
+    assert not stage.referrals[second].revoked
+    onward = make.redirected(make.RECIPIENT, legal_basis=make.AUTHORISED)
+    before = len(stage.sealed)
+    assert stage.refuses(Verb.REDIRECTED, second, O, onward) == "authorisation-revoked"
+    assert len(stage.sealed) == before
+    redirect(stage, second, T)

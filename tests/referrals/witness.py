@@ -162,6 +162,8 @@ class Witness:
         assert lineage.clock_from == self.past.of[lineage.root][0].received_at
         assert lineage.by_resolution or fact.recipient not in (*lineage.path, fact.sender), "sent round once more"
         assert lineage.by_resolution or len(lineage.path) <= 2, "a third hop"
+        revoked = any(self.past.said(one, "consent-revoked") for one in self.past.chain(parent))
+        assert not revoked or fact.details.legal_basis.basis is not Basis.AUTHORISATION, "shared what was taken back"
 
     # What belongs together
 
