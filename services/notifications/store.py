@@ -73,9 +73,16 @@ async def _insert(
 ) -> list[Alert]:
     if not planned:
         return []
-    by_id = {alert.id: alert for alert in await _with_urgency(connection, planned)}
-    known = {row["alert_id"] for row in await connection.fetch(_SQL["known"], list(by_id))}
-    new = [alert for id, alert in by_id.items() if id not in known]  # noqa: A001
+    by_id = {alert.id: alert for alert in planned}
+    # A referral's facts are in one partition and in order, so its request is behind us or in this batch.
+    urgencies: dict[UUID | None, Urgency] = {a.referral: a.urgency for a in planned if a.urgency is not None}
+    asked = {a.referral for a in planned if _about_party(a)} - urgencies.keys()
+    for row in await connection.fetch(_SQL["known"], list(by_id), list(asked)):
+        if row["urgency"] is None:
+            del by_id[row["id"]]
+        else:
+            urgencies[row["id"]] = Urgency(row["urgency"])
+    new = [_with_urgency(alert, urgencies.get(alert.referral)) for alert in by_id.values()]
     rows = [
         (a.id, a.fact_id, a.recipient, a.channel, a.kind, a.referral, a.urgency, a.actor, a.occurred_at, a.reason,
          a.detail, a.verb, a.event, a.record_offset, traces[a.fact_id],
@@ -86,14 +93,8 @@ async def _insert(
     return new
 
 
-async def _with_urgency(connection: asyncpg.Connection, planned: Sequence[Alert]) -> list[Alert]:
-    # A referral's facts are in one partition and in order, so its request is behind us or in this batch.
-    known: dict[UUID | None, Urgency] = {a.referral: a.urgency for a in planned if a.urgency is not None}
-    asked = {a.referral for a in planned if _about_party(a)} - known.keys()
-    if asked:
-        rows = await connection.fetch(_SQL["known_urgencies"], list(asked))
-        known |= {row["referral"]: Urgency(row["urgency"]) for row in rows}
-    return [replace(a, urgency=known.get(a.referral)) if a.urgency is None and _about_party(a) else a for a in planned]
+def _with_urgency(alert: Alert, urgency: Urgency | None) -> Alert:
+    return replace(alert, urgency=urgency) if alert.urgency is None and _about_party(alert) else alert
 
 
 def _about_party(alert: Alert) -> bool:

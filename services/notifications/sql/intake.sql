@@ -1,15 +1,16 @@
--- known_urgencies --
--- How urgent the referrals of later facts are: every request was told to its recipient's inbox.
-select distinct on (referral) referral, urgency
-  from alert
- where referral = any($1::uuid[])
-   and kind = 'requested'
-   and urgency is not null
- order by referral, position;
-
 -- known --
--- The alerts that are there already: a fact that comes again adds nothing.
-select alert_id from alert where alert_id = any($1::uuid[]);
+-- One look at what is there already: these alerts, because a fact that comes again adds nothing, and the urgencies of
+-- these referrals, because every request was told to its recipient's inbox.
+select alert_id as id, null as urgency
+  from alert
+ where alert_id = any($1::uuid[])
+union all
+(select distinct on (referral) referral, urgency
+   from alert
+  where referral = any($2::uuid[])
+    and kind = 'requested'
+    and urgency is not null
+  order by referral, position);
 
 -- unreadable --
 insert into unreadable (cluster, topic_id, partition, record_offset, topic, problem)
