@@ -1,7 +1,6 @@
 """Chains on a real PostgreSQL: whole or not at all, and two workers on one chain."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -17,25 +16,12 @@ from services.referrals.referral import Referral
 from services.referrals.refold import refold
 from tests.referrals.test_intake import intake
 from tests.support import builders as make
-from tests.support.database import connect, own_schema
+from tests.support.database import connect
 from tests.support.wire import eventually
 
 pytestmark = pytest.mark.anyio
 
 SENDER, RECIPIENT, OTHER, THIRD, NGO = make.SENDER, make.RECIPIENT, make.OTHER, make.THIRD, make.NGO
-
-
-@pytest.fixture
-async def schema(stack: Stack) -> AsyncIterator[str]:
-    async with own_schema(stack, "referrals") as name:
-        yield name
-
-
-@pytest.fixture
-async def connection(stack: Stack, schema: str) -> AsyncIterator[asyncpg.Connection]:
-    made = await connect(stack, "referrals_app", schema)
-    yield made
-    await made.close()
 
 
 class World:

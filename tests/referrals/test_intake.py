@@ -1,7 +1,7 @@
 """The intake transaction on a real PostgreSQL: positions, replays, replaced processes, refused bytes, two workers."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import cast
 from uuid import uuid4
@@ -22,24 +22,9 @@ from services.runtime.kafka import Admin, Cluster
 from services.runtime.positions import Gap, Replaced, by_time
 from tests.referrals.test_fold import PATH, by, path
 from tests.support import builders as make
-from tests.support.database import connect, own_schema
+from tests.support.database import connect
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-async def schema(stack: Stack) -> AsyncIterator[str]:
-    """Tables of our own: what is invented here must not reach the relay of the running system."""
-    async with own_schema(stack, "referrals") as name:
-        yield name
-
-
-@pytest.fixture
-async def connection(stack: Stack, schema: str) -> AsyncIterator[asyncpg.Connection]:
-    """The service's own role, as the service has it."""
-    made = await connect(stack, "referrals_app", schema)
-    yield made
-    await made.close()
 
 
 async def work(connection: asyncpg.Connection, batch: Sequence[Located], unstorable: bool) -> None:
@@ -138,14 +123,15 @@ async def test_a_topic_made_anew_is_another_topic(connection: asyncpg.Connection
 
 
 class Rewound(NoConsumer):
-    """Reads topics that begin at 0, and remembers where it was sent to."""
+    """Reads topics that begin at ``first``, and remembers where it was sent to."""
 
-    def __init__(self) -> None:
+    def __init__(self, first: int = 0) -> None:
         super().__init__()
+        self.first = first
         self.sought: list[tuple[str, int]] = []
 
     async def beginning_offsets(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
-        return dict.fromkeys(partitions, 0)
+        return dict.fromkeys(partitions, self.first)
 
     def seek(self, *where: object) -> None:
         partition, offset = where
@@ -179,6 +165,21 @@ async def test_a_topic_made_anew_while_it_is_read_is_read_from_its_beginning(con
     assert consumer.sought == [(topic, 0), (topic, 0)]
     await taking._take(path(uuid4(), uuid4(), (Verb.REQUESTED,)))
     assert await outcomes(connection, cluster) == ["applied", "applied"]
+
+
+async def test_records_that_were_deleted_before_they_were_read_stop_intake_at_once(
+    connection: asyncpg.Connection,
+) -> None:
+    cluster, records = uuid4().hex, path(uuid4(), uuid4(), (Verb.REQUESTED,))
+    reads = [TopicPartition(records[0].topic, 0)]
+    taking = await intake(connection, cluster, records)
+    taking.admin = cast(Admin, Knows(taking.cluster or await taking.learn()))
+    await taking._take(records)
+    taking.consumer = Rewound(first=1)
+    await taking.place(reads)  # what was deleted had been read
+    taking.consumer = Rewound(first=2)
+    with pytest.raises(Gap, match="expected 1, got 2"):
+        await taking.place(reads)
 
 
 async def test_what_the_database_refuses_is_found_by_halving(

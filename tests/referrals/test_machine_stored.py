@@ -22,17 +22,11 @@ from tests.referrals.test_intake import intake
 from tests.referrals.test_machine import Mesa
 from tests.referrals.witness import Witness
 from tests.support import builders as make
-from tests.support.database import connect, own_schema
+from tests.support.database import connect
 
 pytestmark = pytest.mark.anyio
 
 LOGS = 8
-
-
-@pytest.fixture
-async def schema(stack: Stack) -> AsyncIterator[str]:
-    async with own_schema(stack, "referrals") as name:
-        yield name
 
 
 @pytest.fixture

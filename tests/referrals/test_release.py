@@ -1,7 +1,7 @@
 """What waited for a mend is decided in its order, on a real PostgreSQL; the records are given by hand."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from uuid import UUID, uuid4
 
@@ -18,22 +18,9 @@ from services.runtime.intake import Halted
 from tests.referrals.test_fold import PATH, failing, path
 from tests.referrals.test_intake import intake
 from tests.support import builders as make
-from tests.support.database import connect, own_schema
+from tests.support.database import connect
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-async def schema(stack: Stack) -> AsyncIterator[str]:
-    async with own_schema(stack, "referrals") as name:
-        yield name
-
-
-@pytest.fixture
-async def connection(stack: Stack, schema: str) -> AsyncIterator[asyncpg.Connection]:
-    made = await connect(stack, "referrals_app", schema)
-    yield made
-    await made.close()
 
 
 def stored_in_kafka(*records: Record) -> Fetch:
