@@ -18,7 +18,7 @@ from deploy.embedded.stack import Stack
 from deploy.ledger import ledger
 from services.referrals import rows
 from services.referrals.referral import Referral, StopDuty
-from tests.faults.test_workers import divided, division, start
+from tests.faults.test_workers import divided, division, request, start
 from tests.support import builders as make
 from tests.support import hostile
 from tests.support.wire import eventually, producer
@@ -105,7 +105,7 @@ async def test_one_request_on_two_topics_is_applied_once(session_folder: Path, a
     async with Stack(session_folder / "twice", Ports.free(workers=2)) as stack:
         # The desk's topic is taken by one worker, this institution's by the other.
         sender = next(some[0] for some in await two_workers(stack) if topics.DESK not in some)
-        asked = [hostile.request(by=sender) for _ in range(CHAINS)]
+        asked = [request(sender) for _ in range(CHAINS)]
         other_ids = [
             make.declaration(
                 Verb.REQUESTED, uuid4(), one.envelope.need, by=sender, details=one.details, time=one.envelope.time
