@@ -15,10 +15,8 @@ pytestmark = [pytest.mark.anyio, pytest.mark.timeout(600)]
 
 SHORT = (
     "kill referrals at intake.committed",
-    "raise referrals at relay.sent",
     "kill notifications at mail.sent",
     "kill audit at log.committed",
-    "oversized records",
     "topic recreated unseen",
 )
 

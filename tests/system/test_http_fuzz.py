@@ -12,7 +12,7 @@ from deploy.embedded.stack import SERVICES, Stack
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(300)]
 
-EXAMPLES = 25
+EXAMPLES = 15
 """Of each operation."""
 
 ENDLESS = "/v1/inbox/{institution}/events"
