@@ -251,6 +251,7 @@ def compose_prepare(
     state: Annotated[Path | None, typer.Option(help="Folder for passwords, keys and settings.")] = None,
     base_port: Annotated[int, typer.Option(help="Listeners take ports from this one on.")] = 19000,
     directory: Annotated[Path | None, typer.Option(help="Institutions to take; at first the seed's.")] = None,
+    origin: Annotated[str | None, typer.Option(help="Names the log for ever: registro.mesa.example/ruta.")] = None,
     kafka: Annotated[str | None, typer.Option(help="A Kafka elsewhere, host:port.")] = None,
     kafka_ca: Annotated[Path | None, typer.Option(help="The certificates that vouch for it.")] = None,
     database: Annotated[str | None, typer.Option(help="A PostgreSQL elsewhere, host:port.")] = None,
@@ -259,7 +260,7 @@ def compose_prepare(
     """Make passwords, keys and settings that are missing, and print how to start."""
     from deploy.commands_compose import external_servers, run_prepare
 
-    run_prepare(state, base_port, directory, external_servers(kafka, kafka_ca, database, database_ca))
+    run_prepare(state, base_port, directory, external_servers(kafka, kafka_ca, database, database_ca), origin)
 
 
 @compose.command("images")

@@ -9,11 +9,13 @@ from deploy.embedded.errors import StackError
 from deploy.embedded.ports import Ports
 
 
-def run_prepare(folder: Path | None, base_port: int, directory: Path | None, external: External | None) -> None:
+def run_prepare(
+    folder: Path | None, base_port: int, directory: Path | None, external: External | None, origin: str | None
+) -> None:
     """Make passwords, keys and settings, and print how to go on. Raises StackError."""
     root = (folder or FOLDER / "state").absolute()
     try:
-        made = prepare(root, Ports.based_on(base_port), directory, external)
+        made = prepare(root, Ports.based_on(base_port), directory, external, origin)
     except ValueError as problem:
         raise StackError(str(problem)) from problem
     except OSError as problem:

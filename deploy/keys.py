@@ -7,6 +7,7 @@ from contracts.keys import Overlay
 from deploy.embedded.state import State
 from deploy.provision import Target
 from services.audit import keys as audit_keys
+from services.audit.note import read_signer
 
 AUDIT_ORIGIN = "ruta.invalid/audit"
 """Names the embedded system's log in its checkpoints (C2SP tlog-checkpoint origin); a real one has a real host."""
@@ -32,8 +33,18 @@ def seen_file(state: State) -> Path:
     return state.root / "audit-checkpoint"
 
 
-def ensure(target: Target) -> Overlay:
-    """Make the keys that are missing; those that exist are never replaced. Returns the public sealing keys."""
-    audit_keys.ensure(signing_key_file(target.state), AUDIT_ORIGIN)
+def audit_origin(state: State) -> str:
+    """Which log the signing key signs; it names the log for ever."""
+    return read_signer(signing_key_file(state).read_text("utf-8").rstrip("\n")).verifier.name
+
+
+def ensure(target: Target, origin: str | None = None) -> Overlay:
+    """Make the keys that are missing; those that exist are never replaced. Returns the public sealing keys.
+
+    The log is named ``origin``, or as its key says, or, at first, as the embedded system's. Raises Unacceptable when
+    there is the key of another log.
+    """
+    signing = signing_key_file(target.state)
+    audit_keys.ensure(signing, origin or (audit_origin(target.state) if signing.exists() else AUDIT_ORIGIN))
     codes = [institution.code for institution in target.directory.institutions]
     return keys.make(codes, key_folder(target), overlay_file(target))

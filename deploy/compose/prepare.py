@@ -15,6 +15,7 @@ account of its own; each is given only its own files.
 """
 
 import base64
+import re
 import shutil
 import uuid
 from dataclasses import asdict, dataclass
@@ -28,6 +29,7 @@ from deploy.embedded.addresses import Addresses
 from deploy.embedded.ports import Ports
 from deploy.embedded.state import State, make_folder, write_private
 from deploy.provision import Target
+from services.audit.settings import ORIGIN
 
 FOLDER = Path(__file__).parent
 _KAFKA_DATA = "/var/lib/kafka/data/log"  # in the container; kafka.sh names it too
@@ -64,16 +66,24 @@ class Prepared:
         )
 
 
-def prepare(root: Path, ports: Ports, directory_file: Path | None = None, external: External | None = None) -> Prepared:
+def prepare(
+    root: Path,
+    ports: Ports,
+    directory_file: Path | None = None,
+    external: External | None = None,
+    origin: str | None = None,
+) -> Prepared:
     """Write what is missing; passwords and keys that exist are never replaced.
 
-    The directory that is there stays unless another is given; the first one is the seed's. Raises ValueError for a bad
-    directory, OSError where the folder cannot be written.
+    The directory that is there stays unless another is given; the first one is the seed's. ``origin`` names the
+    audit log for ever. Raises ValueError for a bad directory or origin, OSError where the folder cannot be written.
     """
     addresses = Addresses.of(ports) if external is None else external.addresses(root, ports)
     made = Prepared(State(root), ports, addresses)
     if directory_file is not None:
         load(directory_file)
+    if origin is not None and re.fullmatch(ORIGIN, origin) is None:
+        raise ValueError("The log is named like a URL without its scheme, such as registro.mesa.example/ruta.")
     make_folder(root, 0o700)
     if external is not None:
         external.keep_certificates(root)
@@ -82,23 +92,23 @@ def prepare(root: Path, ports: Ports, directory_file: Path | None = None, extern
         shutil.copyfile(directory_file or SEED, made.directory_file)
     target = made.target
     _passwords(made.state, target.directory)
-    keys.ensure(target)
+    keys.ensure(target, origin)
     _readable(keys.signing_key_file(made.state))
     servers(made.state, ports)
     # The mail sink's own account files messages there, and the operator's tools read them.
     make_folder(made.state.mail, 0o1777)
     made.state.write_running(asdict(addresses) | {"directory_file": str(made.directory_file)})
-    lines = (f"{name}={value}\n" for name, value in variables(made.state, ports, addresses).items())
-    made.environment_file.write_text("".join(lines), "utf-8")
+    values = variables(made.state, ports, addresses, keys.audit_origin(made.state))
+    made.environment_file.write_text("".join(f"{name}={value}\n" for name, value in values.items()), "utf-8")
     return made
 
 
-def variables(state: State, ports: Ports, addresses: Addresses) -> dict[str, str]:
+def variables(state: State, ports: Ports, addresses: Addresses, origin: str) -> dict[str, str]:
     """What the compose file has to be told."""
     return {
         "COMPOSE_PROJECT_NAME": "ruta",
         "RUTA_STATE": str(state.root),
-        "RUTA_AUDIT_ORIGIN": keys.AUDIT_ORIGIN,
+        "RUTA_AUDIT_ORIGIN": origin,
         **{f"RUTA_{name.upper()}_PORT": str(port) for name, port in ports.http.items()},
         "RUTA_STATUS_PORT": str(ports.status),
         "RUTA_KAFKA_BOOTSTRAP": addresses.kafka,

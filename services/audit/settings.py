@@ -7,6 +7,8 @@ from pydantic import FilePath, StringConstraints
 
 from services.runtime import settings
 
+ORIGIN = r"^[a-z0-9.:/-]{1,200}$"
+
 
 class Settings(settings.Settings):
     """``RUTA_AUDIT_…``. ``audit_origin`` names the log for ever, in every checkpoint: a URL without its scheme.
@@ -15,7 +17,7 @@ class Settings(settings.Settings):
     """
 
     audit_signing_key_file: FilePath
-    audit_origin: Annotated[str, StringConstraints(pattern=r"^[a-z0-9.:/-]{1,200}$")]
+    audit_origin: Annotated[str, StringConstraints(pattern=ORIGIN)]
     audit_keys_user: str
     audit_keys_password_file: FilePath
     audit_seen_file: Path | None = None

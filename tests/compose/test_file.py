@@ -179,3 +179,15 @@ def test_passwords_are_made_once_and_stand_only_in_secrets(prepared: Prepared) -
             text = path.read_text("utf-8")
             assert not any(password in text for password in passwords), path.name
     assert not any(password in reading.FILE.read_text("utf-8") for password in passwords)
+
+
+def test_the_log_is_named_once(tmp_path: Path) -> None:
+    root, ports = tmp_path / "state", Ports.based_on(26000)
+    with pytest.raises(ValueError, match="named like a URL"):
+        prepare(root, ports, origin="https://Registro")
+    assert not root.exists()
+    made = prepare(root, ports, origin="registro.mesa.example/ruta")
+    prepare(root, ports)
+    assert reading.values(made.environment_file)["RUTA_AUDIT_ORIGIN"] == "registro.mesa.example/ruta"
+    with pytest.raises(ValueError, match="another log"):
+        prepare(root, ports, origin="otro.mesa.example")
