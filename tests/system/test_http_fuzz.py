@@ -23,7 +23,7 @@ WITHIN = 5
 
 
 @pytest.mark.parametrize("service", SERVICES)
-async def test_every_answer_is_one_that_the_description_promises(system: Stack, service: str) -> None:
+async def test_every_answer_is_one_that_the_description_promises(system: Stack, service: str, tmp_path: Path) -> None:
     seed = randrange(2**31)
     print(f"seed {seed}")
     ran = await asyncio.to_thread(
@@ -36,6 +36,7 @@ async def test_every_answer_is_one_that_the_description_promises(system: Stack, 
             # That one of two parameters must be given is nothing that OpenAPI can say.
             "--exclude-checks=positive_data_acceptance",
         ],
+        cwd=tmp_path,  # it keeps notes where it runs
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
     print(ran.stdout)
