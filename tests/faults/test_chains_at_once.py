@@ -18,7 +18,7 @@ from deploy.embedded.stack import Stack
 from deploy.ledger import ledger
 from services.referrals import rows
 from services.referrals.referral import Referral, StopDuty
-from tests.faults.test_workers import divided, division, request, start
+from tests.faults.test_workers import TAKEN_OVER_WITHIN, divided, division, request, start
 from tests.support import builders as make
 from tests.support import hostile
 from tests.support.wire import eventually, producer
@@ -130,7 +130,7 @@ async def test_one_request_on_two_topics_is_applied_once(session_folder: Path, a
 async def two_workers(stack: Stack) -> list[list[str]]:
     """The public bodies (and the desk) whose topics each of the two workers takes."""
     await start(stack)
-    await eventually(lambda: divided(stack, 2), 30, "both workers with half of the topics")
+    await eventually(lambda: divided(stack, 2), TAKEN_OVER_WITHIN, "both workers with half of the topics")
     public = {one.code for one in stack.target.directory.institutions if one.kind.public} | {topics.DESK}
     found = [sorted(public & {topics.owner(topic) for topic in of_one}) for of_one in (await division(stack)).values()]
     assert [len(some) > 2 for some in found] == [True, True]

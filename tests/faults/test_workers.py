@@ -30,7 +30,7 @@ async def test_workers_that_die_or_freeze_under_load_lose_and_double_nothing(
 ) -> None:
     async with Stack(session_folder / "workers", Ports.free(workers=2)) as stack:
         await start(stack)
-        await eventually(lambda: divided(stack, 2), 30, "both workers with half of the topics")
+        await eventually(lambda: divided(stack, 2), TAKEN_OVER_WITHIN, "both workers with half of the topics")
         async with under_load(stack) as load:
             for victim in WORKERS:
                 await load.progress()
@@ -51,11 +51,11 @@ async def test_topics_of_workers_that_are_gone_are_read_by_the_others(session_fo
     root = session_folder / "fewer"
     async with Stack(root, Ports.free(workers=2)) as stack:
         await start(stack)
-        await eventually(lambda: divided(stack, 2), 30, "both workers with half of the topics")
+        await eventually(lambda: divided(stack, 2), TAKEN_OVER_WITHIN, "both workers with half of the topics")
         await stack.stop("referrals-2")
         await everybody_is_answered(stack)
         await stack.start("referrals-2")
-        await eventually(lambda: divided(stack, 2), 30, "both workers with half of the topics again")
+        await eventually(lambda: divided(stack, 2), TAKEN_OVER_WITHIN, "both workers with half of the topics again")
     async with Stack(root, Ports.free()) as stack:
         await start(stack)
         await everybody_is_answered(stack)
