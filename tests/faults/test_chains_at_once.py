@@ -16,6 +16,7 @@ from deploy.database import reader
 from deploy.embedded.ports import Ports
 from deploy.embedded.stack import Stack
 from deploy.ledger import ledger
+from deploy.ledger.ledger import Ledger
 from services.referrals import rows
 from services.referrals.referral import Referral, StopDuty
 from tests.faults.test_workers import TAKEN_OVER_WITHIN, divided, division, request, start
@@ -57,27 +58,35 @@ class Chain:
         return make.declaration(verb, referral, self.need, by=by, details=details, time=datetime.now(UTC))
 
 
-async def test_everybody_acts_on_one_chain_at_once(session_folder: Path, anyio_backend: str) -> None:
+async def test_everybody_acts_at_once(session_folder: Path, anyio_backend: str) -> None:
+    """On one chain; then an official declares through the pages what the institution's own system declares too."""
     async with Stack(session_folder / "chains", Ports.free(workers=2)) as stack:
         one, other = await two_workers(stack)
-        members = (one[0], other[0], one[1], other[1])
-        chains = [Chain(number, members) for number in range(CHAINS)]
-        await declare(stack, [chain.opens() for chain in chains])
-        await eventually(lambda: applied(stack, CHAINS), 60, "every referral being open")
-        sent = 0
-        for begin in range(0, CHAINS, AT_ONCE):
-            made = [one for chain in chains[begin : begin + AT_ONCE] for one in chain.at_once()]
-            await declare(stack, made)
-            sent += len(made)
-        found = await ledger.check(stack.target, within=180)
-        assert found.problems == ()
-        assert found.published == CHAINS + sent
-        assert (found.quarantined, found.conflicts, found.parked) == (0, 0, 0)
-        states = await referrals(stack)
-        for chain in chains:
-            whole(chain, states)
-        parted = sum(state.parent is not None for state in states.values())
-        print(f"{parted} redirections of {CHAINS} chains, {await deadlocks(stack)} deadlocks tried again")
+        before = await on_one_chain(stack, (one[0], other[0], one[1], other[1]))
+        # The desk's topic is taken by one worker, this institution's by the other.
+        sender = next(some[0] for some in (one, other) if topics.DESK not in some)
+        await on_two_topics(stack, sender, before)
+
+
+async def on_one_chain(stack: Stack, members: tuple[str, str, str, str]) -> Ledger:
+    chains = [Chain(number, members) for number in range(CHAINS)]
+    await declare(stack, [chain.opens() for chain in chains])
+    await eventually(lambda: applied(stack, CHAINS), 60, "every referral being open")
+    sent = 0
+    for begin in range(0, CHAINS, AT_ONCE):
+        made = [one for chain in chains[begin : begin + AT_ONCE] for one in chain.at_once()]
+        await declare(stack, made)
+        sent += len(made)
+    found = await ledger.check(stack.target, within=180)
+    assert found.problems == ()
+    assert found.published == CHAINS + sent
+    assert (found.quarantined, found.conflicts, found.parked) == (0, 0, 0)
+    states = await referrals(stack)
+    for chain in chains:
+        whole(chain, states)
+    parted = sum(state.parent is not None for state in states.values())
+    print(f"{parted} redirections of {CHAINS} chains, {await deadlocks(stack)} deadlocks tried again")
+    return found
 
 
 def whole(chain: Chain, states: Mapping[UUID, Referral]) -> None:
@@ -100,31 +109,30 @@ def whole(chain: Chain, states: Mapping[UUID, Referral]) -> None:
     assert root.stop_duty is StopDuty.OPEN
 
 
-async def test_one_request_on_two_topics_is_applied_once(session_folder: Path, anyio_backend: str) -> None:
-    """An official declares through the pages what the institution's own system declares too."""
-    async with Stack(session_folder / "twice", Ports.free(workers=2)) as stack:
-        # The desk's topic is taken by one worker, this institution's by the other.
-        sender = next(some[0] for some in await two_workers(stack) if topics.DESK not in some)
-        asked = [request(sender) for _ in range(CHAINS)]
-        other_ids = [
-            make.declaration(
-                Verb.REQUESTED, uuid4(), one.envelope.need, by=sender, details=one.details, time=one.envelope.time
-            )
-            for one in asked
-        ]
-        for start_of in range(0, CHAINS, AT_ONCE):
-            some = slice(start_of, start_of + AT_ONCE)
-            await asyncio.gather(
-                declare(stack, asked[some]),
-                declare(stack, [*other_ids[some], *asked[some]], desk=True),
-            )
-        found = await ledger.check(stack.target, within=180)
-        assert found.problems == ()
-        assert found.published == 3 * CHAINS
-        # Of the two that ask the same, one is applied and names the other's refusal; the same bytes again are answered
-        # with the first outcome, whatever it was.
-        assert (found.applied, found.refused, found.duplicates) == (CHAINS, CHAINS, CHAINS)
-        assert len(await referrals(stack)) == CHAINS
+async def on_two_topics(stack: Stack, sender: str, before: Ledger) -> None:
+    known = len(await referrals(stack))
+    asked = [request(sender) for _ in range(CHAINS)]
+    other_ids = [
+        make.declaration(
+            Verb.REQUESTED, uuid4(), one.envelope.need, by=sender, details=one.details, time=one.envelope.time
+        )
+        for one in asked
+    ]
+    for start_of in range(0, CHAINS, AT_ONCE):
+        some = slice(start_of, start_of + AT_ONCE)
+        await asyncio.gather(
+            declare(stack, asked[some]),
+            declare(stack, [*other_ids[some], *asked[some]], desk=True),
+        )
+    found = await ledger.check(stack.target, within=180)
+    assert found.problems == ()
+    assert found.published - before.published == 3 * CHAINS
+    # Of the two that ask the same, one is applied and names the other's refusal; the same bytes again are answered
+    # with the first outcome, whatever it was.
+    assert found.applied - before.applied == CHAINS
+    assert found.refused - before.refused == CHAINS
+    assert found.duplicates - before.duplicates == CHAINS
+    assert len(await referrals(stack)) - known == CHAINS
 
 
 async def two_workers(stack: Stack) -> list[list[str]]:
