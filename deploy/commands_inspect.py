@@ -31,13 +31,18 @@ def show(referral: str) -> None:
     _print(found, chain["referrals"], _by_fact(alerts), _by_fact(leaves["entries"]))
 
 
+def named(referral: str) -> UUID:
+    """The id that somebody typed. Raises StackError where it is none."""
+    try:
+        return UUID(referral)
+    except ValueError:
+        raise StackError("A referral is named by its UUID, such as 0198c0de-0000-7000-8000-000000000000.") from None
+
+
 def timeline(referral: str) -> dict[str, Any]:
     """A referral with its facts, as its service answers. Raises StackError when it is unknown."""
     _, running = running_stack()
-    try:
-        id = UUID(referral)  # noqa: A001
-    except ValueError:
-        raise StackError("A referral is named by its UUID, such as 0198c0de-0000-7000-8000-000000000000.") from None
+    id = named(referral)  # noqa: A001
     with httpx.Client(timeout=10) as client:
         url = f"{running['http']['referrals']}/v1/referrals/{id}"
         found = _get(client, url, _REFERRALS, may_lack=True)

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 from uuid import UUID
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -11,14 +12,16 @@ from rich.console import Console
 from rich.table import Table
 
 from contracts.codec import Record
+from deploy.commands_inspect import named
 from deploy.database import connected, reader
-from deploy.embedded.errors import StackError
 from deploy.ledger.kafka import login
 from deploy.provision import Target
 from deploy.running import running_stack
 from services.referrals.release import Fetch, Place, Released
 from services.referrals.release import release as release_waiting
-from services.runtime import kafka
+from services.runtime import kafka, sql
+
+_SQL = sql.load(Path(__file__).parent / "sql" / "operator.sql")
 
 READ_WITHIN = 10.0
 """Seconds for one record to be read again."""
@@ -32,13 +35,8 @@ def listed() -> None:
 async def _listed() -> None:
     table = Table("received (UTC)", "topic", "offset", "problem", "detail", box=None, pad_edge=False)
     async with reader(running_stack()[0], "referrals") as connection:
-        rows = await connection.fetch(
-            "select received_at, value from fact where outcome = 'quarantined' order by position desc limit 500"
-        )
-        waiting = await connection.fetch(
-            "select root, bool_or(failed) as failed, count(*) as records, min(received_at) as oldest "
-            "from parked join fact using (fact_id) group by root order by min(position)"
-        )
+        rows = await connection.fetch(_SQL["quarantined"])
+        waiting = await connection.fetch(_SQL["waiting"])
     for row in reversed(rows):
         fact = json.loads(row["value"])
         cause = fact["cause"]
@@ -57,10 +55,7 @@ async def _listed() -> None:
 
 def release(referral: str | None) -> int:
     """`ruta quarantine release`: 0 when nothing waits any more, 1 with what still does. Raises StackError."""
-    try:
-        chosen = UUID(referral) if referral else None
-    except ValueError:
-        raise StackError("A referral is named by its UUID, such as 0198c0de-0000-7000-8000-000000000000.") from None
+    chosen = named(referral) if referral else None
     released = asyncio.run(run(running_stack()[0], chosen))
     print(f"{released.records} records were released")
     print("\n".join(released.waiting), end="\n" if released.waiting else "")

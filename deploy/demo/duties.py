@@ -32,7 +32,7 @@ from contracts.reasons import (
     ReversalReason,
     VoidingReason,
 )
-from contracts.values import Basis, DataClass, DocumentType, FirstAction, Flag, Service, Urgency
+from contracts.values import Basis, DataClass, DocumentType, FirstAction, Flag, Service, Urgency, Verb
 from deploy.demo.stories import authorised
 
 LAW = LegalBasis(basis=Basis.PUBLIC_FUNCTION, norm="Ley-1437-2011-art-21")
@@ -57,6 +57,11 @@ class Step:
             case Redirected(target=target, child=child):
                 return target, child
         return None
+
+    @property
+    def opens(self) -> tuple[str, UUID] | None:
+        """The receiver and the id of the referral that it opens, with the sealed part; None if it opens none."""
+        return self.sealed_for if self.answer in (Verb.REQUESTED, Verb.REDIRECTED) else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,6 @@ from uuid import UUID
 
 from contracts import keys
 from contracts.sdk import Connection, Inbox, Publisher
-from contracts.values import Verb
 from deploy.demo.duties import Duty
 from deploy.demo.institution import Actor
 from deploy.demo.stories import Story
@@ -53,8 +52,8 @@ class Play:
             answer = await self.actors[step.by].take(step, duty.need)
             if answer != step.answer:
                 return f"{duty.name}: {step.by} was answered {answer}, not {step.answer}, about {step.referral}"
-            if step.sealed_for and step.answer in (Verb.REQUESTED, Verb.REDIRECTED):
-                self.sealed.add(step.sealed_for)
+            if step.opens:
+                self.sealed.add(step.opens)
         return None
 
     def unanswered(self, others: int = 0) -> int:

@@ -63,3 +63,15 @@ union all
 select 'notifications', topic_id, partition, next_offset from notifications.intake_position where cluster = $1
 union all
 select 'audit', topic_id, partition, max(next_offset) from audit.span where cluster = $1 group by topic_id, partition;
+
+-- quarantined --
+-- The newest records that could not be read.
+select received_at, value from referrals.fact where outcome = 'quarantined' order by position desc limit 500;
+
+-- waiting --
+-- What waits for a mend of our own rules, the oldest first: by chain, and all unreadable records together.
+select root, bool_or(failed) as failed, count(*) as records, min(received_at) as oldest
+  from referrals.parked
+  join referrals.fact using (fact_id)
+ group by root
+ order by min(position);

@@ -42,13 +42,14 @@ async def service(settings: Settings) -> AsyncIterator[list[Job]]:
     """Intake, relay, API and housekeeping of one process."""
     members = Members(settings.directory_file)
     folded, throttle = Folded(), Throttle()
+    counted: Mapping[tuple[str, str], int] = {}
 
     async def work(connection: asyncpg.Connection, batch: Sequence[Located], unstorable: bool) -> None:
         cluster = line.intake.cluster or await line.intake.learn()
         if len(members.reachable(cluster.topic_ids)) < len(members.current()):
             cluster = await line.intake.learn()  # a member's topics may have been made a moment ago
-        nonlocal folded
-        folded = await store.apply(
+        nonlocal folded, counted
+        folded, counted = await store.apply(
             connection,
             batch,
             unstorable,
@@ -59,7 +60,7 @@ async def service(settings: Settings) -> AsyncIterator[list[Job]]:
         )
 
     def committed() -> None:
-        for (outcome, reason), count in store.outcomes(folded).items():
+        for (outcome, reason), count in counted.items():
             line.telemetry.add("ruta.outcomes", count, outcome=outcome, reason=reason)
         for topic, seconds in throttle.pauses(folded, time.monotonic()):
             kafka.pause(line.intake.consumer.consumer, topic, seconds)

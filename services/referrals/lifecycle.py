@@ -132,7 +132,7 @@ TRANSITIONS: Mapping[tuple[State | None, Verb], Transition] = MappingProxyType(
 
 DECLARED_BY: Mapping[Verb, tuple[Party, ...]] = MappingProxyType(
     {
-        verb: tuple(dict.fromkeys(party for row, _, transition in _rows() if row is verb for party in transition.by))
+        verb: tuple(dict.fromkeys(party for (_, of), row in TRANSITIONS.items() if of is verb for party in row.by))
         for verb in Verb
     }
 )

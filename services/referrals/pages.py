@@ -19,7 +19,6 @@ from pydantic import BaseModel, StringConstraints
 from contracts import facts
 from contracts.values import Service, State, Urgency
 from services.referrals import search, timeline
-from services.referrals.referral import Conflict
 from services.referrals.rows import restore
 from services.referrals.search import Direction, Filters
 from services.referrals.turn import OPEN, TURN, possible, turn
@@ -122,7 +121,7 @@ def add(app: FastAPI, settings: Settings, pool: asyncpg.Pool, members: site.Memb
         stops = await pool.fetch(_SQL["stop_duties"], None, _MOST)
         return made.page(
             "pending.html",
-            conflicts=[(_row(row), Conflict.model_validate_json(row["conflict"])) for row in conflicts],
+            conflicts=[(_row(row), restore(row).conflict) for row in conflicts],
             stops=[_row(row) for row in stops],
             more=_MOST in (len(conflicts), len(stops)),
             most=_MOST,

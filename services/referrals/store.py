@@ -57,9 +57,10 @@ async def apply(
     bearable: int,
     *,
     notify: bool = True,
-) -> Folded:
+) -> tuple[Folded, Counter[tuple[str, str]]]:
     """Take a batch inside the caller's transaction: states, facts and sealed parts, or nothing at all.
 
+    Returns what it did, and how often each outcome was given, with its reason code where it has one.
     ``notify`` wakes the relay of another process; one in this process is told without the database. Raises Halted when
     more than ``bearable`` declarations would wait for a mend of our own rules.
     """
@@ -74,8 +75,9 @@ async def apply(
     if folded.errors:
         await _bear(connection, folded.errors, bearable)
     await write(connection, folded, found, notify=notify)
-    _report(folded)
-    return folded
+    counted = Counter((one.fact.outcome, _reason(one)) for one in folded.facts if one.answer)
+    _report(folded, counted)
+    return folded, counted
 
 
 async def look_up(connection: asyncpg.Connection, entries: Sequence[Entry]) -> Found:
@@ -198,15 +200,9 @@ def _row(decided: Decided) -> tuple[object, ...]:
     )  # fmt: skip
 
 
-def outcomes(folded: Folded) -> Counter[tuple[str, str]]:
-    """How often each outcome was given, with its reason code where it has one."""
-    return Counter((one.fact.outcome, _reason(one)) for one in folded.facts if one.answer)
-
-
-def _report(folded: Folded) -> None:
+def _report(folded: Folded, counted: Counter[tuple[str, str]]) -> None:
     for error in folded.errors:
         log.critical("internal error in the rules, record quarantined", extra={"reason": logs.describe(error)})
-    counted = outcomes(folded)
     told = {reason or outcome: count for (outcome, reason), count in counted.items()}
     log.info("batch", extra={"records": counted.total(), "outcomes": told})
 

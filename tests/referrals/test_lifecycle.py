@@ -10,10 +10,9 @@ import pytest
 
 import services.referrals
 from contracts.applied import APPLIED
-from contracts.competence import ConflictOpened, ConflictTrigger
 from contracts.declarations import BODIES
-from contracts.reasons import RefusalReason
-from contracts.values import Refusal, State, Urgency, Verb
+from contracts.values import Refusal, State, Verb
+from deploy.lifecycle.cells import standing
 from services.referrals import lifecycle
 from services.referrals.lifecycle import (
     DECLARED_BY,
@@ -26,38 +25,12 @@ from services.referrals.lifecycle import (
     Transition,
     decide,
 )
-from services.referrals.referral import ACTIVE, ENDED, Conflict, Referral, StopDuty
+from services.referrals.referral import ACTIVE, ENDED, StopDuty
 from tests.referrals.design import designed
 from tests.referrals.stage import Stage
 from tests.support import builders as make
 
-_STAGE = Stage()
-REFERRAL = _STAGE.referrals[_STAGE.request(urgency=Urgency.U2)]
-CONFLICT = Conflict(
-    opened=ConflictOpened(
-        trigger=ConflictTrigger.LOOP,
-        declared=Verb.REDIRECTED,
-        reason=RefusalReason.NOT_COMPETENT,
-        parties=(make.RECIPIENT, make.OTHER),
-        responsible=make.RECIPIENT,
-    ),
-    opened_at=make.NOW,
-)
 HOLDS = (State.AWAITING_INFORMATION, State.WAITLISTED)
-
-
-def standing(state: State, condition: Condition | None = None) -> Referral:
-    """A referral in a state in which a condition is met."""
-    held = State.RECEIVED if state is State.AWAITING_INFORMATION else State.ACCEPTED
-    made = replace(REFERRAL, state=state, held_from=held if state in HOLDS else None)
-    match condition:
-        case Condition.CONTENT_AWAITED:
-            return replace(made, awaits_content=True)
-        case Condition.STOP_DUTY:
-            return replace(made, stop_duty=StopDuty.OPEN)
-        case Condition.CONFLICT:
-            return replace(made, conflict=CONFLICT)
-    return made
 
 
 def test_the_table_is_the_designs() -> None:
@@ -119,7 +92,7 @@ def test_while_a_conflict_is_open_only_what_settles_or_stops_it_applies(state: S
     transition = TRANSITIONS[state, verb]
     if state not in (State.REQUESTED, State.RECEIVED, State.AWAITING_INFORMATION):
         return
-    referral = replace(standing(state, transition.when), conflict=CONFLICT)
+    referral = replace(standing(state, transition.when), conflict=standing(state, Condition.CONFLICT).conflict)
     answer = decide(referral, verb, frozenset(transition.by))
     assert answer == (transition if verb in DURING_CONFLICT else Refusal.CONFLICT_OPEN)
 
@@ -158,9 +131,9 @@ def test_work_ends_only_where_the_design_says() -> None:
 def test_back_is_where_it_came_from(state: State) -> None:
     transition = TRANSITIONS[state, Verb.RESUMED]
     for before in (State.RECEIVED, State.ACCEPTED, State.IN_PROGRESS):
-        assert transition.destination(replace(REFERRAL, state=state, held_from=before)) is before
+        assert transition.destination(replace(standing(state), held_from=before)) is before
     with pytest.raises(ValueError, match=r"^there is no state to go back to$"):
-        transition.destination(replace(REFERRAL, state=state, held_from=None))
+        transition.destination(replace(standing(state), held_from=None))
 
 
 @pytest.mark.parametrize("state", HOLDS)

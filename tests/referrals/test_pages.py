@@ -10,10 +10,10 @@ from contracts import declarations, legal
 from contracts.applied import AppliedFact
 from contracts.facts import FactData
 from contracts.values import State, Verb
+from deploy.lifecycle.cells import standing
 from services.referrals import search, timeline
 from services.referrals.lifecycle import Condition, Party
 from services.referrals.turn import OPEN, TURN, possible, turn
-from tests.referrals.test_lifecycle import standing
 
 
 def kinds() -> set[str]:

@@ -13,11 +13,11 @@ from contracts.declarations import Closed
 from contracts.facts import DuplicateFact, QuarantinedFact, RefusedFact
 from contracts.reasons import NeedResult
 from contracts.values import Problem, Refusal, State, Urgency, Verb
+from deploy.lifecycle.cells import standing
 from services.notifications.routing import plan
 from services.referrals.lifecycle import Party, decide
 from tests.referrals.design import designed
 from tests.referrals.stage import Stage
-from tests.referrals.test_lifecycle import standing
 from tests.support import builders as make
 
 REACHED: dict[Verb, tuple[Verb, ...]] = {
