@@ -161,11 +161,14 @@ def watch(institution: Code) -> None:
 
 
 @app.command()
-def show(referral: Annotated[str, typer.Argument(help="The referral's UUID.")]) -> None:
+def show(
+    referral: Annotated[str, typer.Argument(help="The referral's UUID.")],
+    after: Annotated[int, typer.Option(min=0, help="Begin behind this position, as the last page says.")] = 0,
+) -> None:
     """Print a referral's timeline with its facts, alerts and leaves of the log."""
     from deploy.commands_inspect import show as run
 
-    run(referral)
+    run(referral, after)
 
 
 @app.command()

@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -19,16 +19,24 @@ from services.referrals.refold import refold
 _REFERRALS = "the referral service"
 
 
-def show(referral: str) -> None:
-    """Print a referral's timeline with facts, alerts and leaf indexes. Raises StackError when it is unknown."""
-    found = timeline(referral)
+FACTS_SHOWN = 50
+
+
+def show(referral: str, after: int) -> None:
+    """Print a page of a referral's timeline: facts, alerts, leaf indexes. Raises StackError when it is unknown."""
+    found = timeline(referral, after)
     _, running = running_stack()
+    alerts, leaves = {}, {}
     with httpx.Client(timeout=10) as client:
-        query = f"referral={found['referral']}"
-        alerts = _get(client, f"{running['http']['notifications']}/v1/alerts?{query}", "the notification service")
-        leaves = _get(client, f"{running['http']['audit']}/v1/entries?{query}", "the audit service")
-        chain = _get(client, f"{running['http']['referrals']}/v1/referrals/{found['referral']}/chain", _REFERRALS)
-    _print(found, chain["referrals"], _by_fact(alerts), _by_fact(leaves["entries"]))
+        for fact in (one["fact"] for one in found["facts"]):
+            told = f"{running['http']['notifications']}/v1/alerts?fact={fact}"
+            alerts[fact] = _get(client, told, "the notification service")
+            leaves[fact] = _get(client, f"{running['http']['audit']}/v1/entries?fact={fact}", "the audit service")
+        chain = f"{running['http']['referrals']}/v1/referrals/{found['referral']}/chain?limit=1"
+        referrals = _get(client, chain, _REFERRALS)["referrals"]
+    _print(found, referrals, alerts, {fact: leaf["entries"] for fact, leaf in leaves.items()})
+    if found["next"]:
+        print(f"There is more: ./ruta show {found['referral']} --after {found['next']}")
 
 
 def named(referral: str) -> UUID:
@@ -39,12 +47,12 @@ def named(referral: str) -> UUID:
         raise StackError("A referral is named by its UUID, such as 0198c0de-0000-7000-8000-000000000000.") from None
 
 
-def timeline(referral: str) -> dict[str, Any]:
-    """A referral with its facts, as its service answers. Raises StackError when it is unknown."""
+def timeline(referral: str, after: int = 0) -> dict[str, Any]:
+    """A referral with a page of its facts, as its service answers. Raises StackError when it is unknown."""
     _, running = running_stack()
     id = named(referral)  # noqa: A001
     with httpx.Client(timeout=10) as client:
-        url = f"{running['http']['referrals']}/v1/referrals/{id}"
+        url = f"{running['http']['referrals']}/v1/referrals/{id}?after={after}&limit={FACTS_SHOWN}"
         found = _get(client, url, _REFERRALS, may_lack=True)
     if found is None:
         raise StackError(f"There is no referral {id}.")
@@ -62,13 +70,6 @@ def _get(client: httpx.Client, url: str, who: str, *, may_lack: bool = False) ->
     if answer.is_error:
         raise StackError(f"{who} answers {answer.status_code}; see its log.")
     return answer.json()
-
-
-def _by_fact(rows: Iterable[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
-    groups: dict[str, list[dict[str, Any]]] = {}
-    for row in rows:
-        groups.setdefault(str(row["fact"]), []).append(row)
-    return groups
 
 
 def _print(

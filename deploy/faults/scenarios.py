@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from deploy.faults import outsider
+from deploy.faults import hot, outsider
 from deploy.faults.proxy import Proxy, Weather
 from deploy.faults.system import Setting, System, frozen, full_disk, terminated
 from deploy.faults.waiting import Broken, eventually
@@ -174,7 +174,10 @@ def _records() -> list[Fault]:
     return [
         Fault("oversized records", outsider.oversized),
         Fault("garbage flood", outsider.garbage),
-        Fault("hot referral", outsider.hot_referral),
+        *(
+            Fault(f"hot referral of {count:_}", partial(hot.referral, declarations=count))
+            for count in (hot.SHORT, hot.WHOLE)
+        ),
         Fault("replay from offset zero", outsider.replayed),
         Fault("topic recreated", outsider.recreated),
         Fault("topic recreated unseen", outsider.recreated_unseen),

@@ -28,14 +28,20 @@ from deploy.postgres_node import ADMINISTRATOR
 OUTSIDER = "prueba-de-fallas"
 """An institution beside those that work: what a fault does to its records is not mixed with theirs."""
 
-_MEMBER = f"""
+RECEIVER = "prueba-de-recepcion"
+"""And the one that such an institution refers to, so that nobody else's topic or inbox is flooded."""
+
+_MEMBERS = "".join(
+    f"""
 [[institutions]]
-code = "{OUTSIDER}"
-name = "Prueba de fallas"
+code = "{code}"
+name = "Prueba de fallas: {what}"
 kind = "municipal"
 territory = ["68001"]
-contacts = [{{ channel = "email", address = "avisos@{OUTSIDER}.mesa.example", purpose = "Recepción" }}]
+contacts = [{{ channel = "email", address = "avisos@{code}.mesa.example", purpose = "Recepción" }}]
 """
+    for code, what in ((OUTSIDER, "remite"), (RECEIVER, "recibe"))
+)
 
 SMALL_DISK_BYTES = 400 * 2**20
 _BACK_WITHIN = 90
@@ -107,7 +113,7 @@ async def system(setting: Setting, seed: int) -> AsyncIterator[System]:
     async with AsyncExitStack() as opened:
         folder = opened.enter_context(_folder())
         directory = folder / "directory.toml"
-        directory.write_bytes(SEED.read_bytes() + _MEMBER.encode())
+        directory.write_bytes(SEED.read_bytes() + _MEMBERS.encode())
         failpoints = folder / "failpoints"
         failpoints.mkdir()
         root = folder / "state"

@@ -3,6 +3,7 @@
 The texts are those of the notices: no personal data is stored here, so none can be answered.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -57,6 +58,7 @@ class AlertView(Item):
     channel: str
     status: str
     attempts: int
+    position: int
     receipts: list[ReceiptView]
 
 
@@ -110,11 +112,17 @@ def build(
         return Opened(alert=alert, opened_at=opened_at)
 
     @app.get("/v1/alerts")
-    async def alerts(referral: UUID | None = None, fact: UUID | None = None) -> list[AlertView]:
-        """The alerts about a referral or of a fact, oldest first, with their receipts; at most 500."""
+    async def alerts(
+        referral: UUID | None = None,
+        fact: UUID | None = None,
+        after: Annotated[int, Query(ge=0, lt=2**63)] = 0,
+        limit: Annotated[int, Query(ge=1, le=500)] = 500,
+    ) -> list[AlertView]:
+        """The alerts about a referral or of a fact, oldest first, with their receipts; ask again with ``after`` the
+        last one's position while there are ``limit`` of them."""
         if referral is None and fact is None:
             raise HTTPException(422, "name a referral or a fact")
-        return await alert_views(pool, members(), referral, fact)
+        return await alert_views(pool, members(), referral, fact, after, limit)
 
     @app.get("/v1/counts")
     async def counts() -> Counts:
@@ -130,24 +138,31 @@ def build(
 
 
 async def alert_views(
-    pool: asyncpg.Pool, members: Mapping[str, Institution], referral: UUID | None, fact: UUID | None
+    pool: asyncpg.Pool,
+    members: Mapping[str, Institution],
+    referral: UUID | None,
+    fact: UUID | None,
+    after: int,
+    limit: int,
 ) -> list[AlertView]:
-    """The alerts about a referral or of a fact, oldest first, with what became of them; at most 500."""
-    rows = await pool.fetch(_SQL["alerts"], referral, fact)
-    became = await pool.fetch(_SQL["receipts"], [row["alert_id"] for row in rows])
-    return [_view(row, members, became) for row in rows]
+    """A page of the alerts about a referral or of a fact, oldest first, with what became of them."""
+    rows = await pool.fetch(_SQL["alerts"], referral, fact, after, limit)
+    became: dict[UUID, list[asyncpg.Record]] = defaultdict(list)
+    for receipt in await pool.fetch(_SQL["receipts"], [row["alert_id"] for row in rows]):
+        became[receipt["alert_id"]].append(receipt)
+    return [_view(row, members, became[row["alert_id"]]) for row in rows]
 
 
 def _view(row: asyncpg.Record, members: Mapping[str, Institution], became: Sequence[asyncpg.Record]) -> AlertView:
-    own = [receipt for receipt in became if receipt["alert_id"] == row["alert_id"]]
     return AlertView(
         **inbox.item(row, members),
         recipient=row["recipient"],
         channel=row["channel"],
         status=row["status"],
         attempts=row["attempts"],
+        position=row["position"],
         receipts=[
             ReceiptView(status=r["status"], attempt=r["attempt"], code=r["code"], problem=r["problem"], at=r["at"])
-            for r in own
+            for r in became
         ],
     )

@@ -91,6 +91,13 @@ def add(app: FastAPI, settings: Settings, pool: asyncpg.Pool, members: site.Memb
         return RedirectResponse(f"/inbox/{institution}{asked.query(desde=asked.desde)}", 303)
 
     @app.get("/alerts", include_in_schema=False)
-    async def alerts(referral: UUID) -> HTMLResponse:
-        found = await alert_views(pool, members(), referral, None)
-        return made.page("alerts.html", referral=referral, alerts=found, labels=labels.catalogue())
+    async def alerts(referral: UUID, desde: Annotated[int, Query(ge=0, lt=2**63)] = 0) -> HTMLResponse:
+        found = await alert_views(pool, members(), referral, None, desde, _PER_PAGE + 1)
+        return made.page(
+            "alerts.html",
+            referral=referral,
+            alerts=found[:_PER_PAGE],
+            desde=desde,
+            next=found[_PER_PAGE - 1].position if len(found) > _PER_PAGE else None,
+            labels=labels.catalogue(),
+        )

@@ -21,6 +21,11 @@ from services.runtime import sql, web
 
 _SQL = sql.load(Path(__file__).parent / "sql" / "read.sql")
 
+After = Annotated[int, Query(ge=0, lt=2**63)]
+"""A fact's position: the page begins behind it."""
+
+Limit = Annotated[int, Query(ge=1, le=1000)]
+
 
 class ReferralView(BaseModel):
     """A referral as it stands. Times are UTC."""
@@ -84,16 +89,20 @@ class DetailView(ReferralView):
 
 
 class Timeline(DetailView):
-    """A referral and everything that was decided about it, refusals included."""
+    """A referral and what was decided about it, refusals included, oldest first; ``next`` is the ``after`` of the next
+    page, null on the last."""
 
     facts: list[FactView]
+    next: int | None = None
 
 
 class ChainView(BaseModel):
-    """All referrals that redirections made of the same one, the first first, and every fact about any of them."""
+    """All referrals that redirections made of the same one, the first first, and the facts about any of them, oldest
+    first; ``next`` is the ``after`` of the next page, null on the last."""
 
     referrals: list[DetailView]
     facts: list[FactView]
+    next: int | None = None
 
 
 class Duties(BaseModel):
@@ -139,22 +148,22 @@ def build(pool: asyncpg.Pool, missing: web.Missing) -> FastAPI:
         return Page(referrals=[ReferralView(**row) for row in page.rows], next=page.next)
 
     @app.get("/v1/referrals/{referral}", responses=web.MAY_LACK)
-    async def one(referral: UUID) -> Timeline:
-        """One referral with its timeline; 404 when it is unknown."""
+    async def one(referral: UUID, after: After = 0, limit: Limit = 500) -> Timeline:
+        """One referral with its timeline, of which a page holds ``limit`` facts; 404 when it is unknown."""
         row = await pool.fetchrow(_SQL["referral"], referral)
         if row is None:
             raise HTTPException(404, "no such referral")
-        found = await pool.fetch(_SQL["timeline"], [referral])
-        return Timeline(**_detail(row), facts=[_fact(fact) for fact in found])
+        found, following = await _page(pool, [referral], after, limit)
+        return Timeline(**_detail(row), facts=found, next=following)
 
     @app.get("/v1/referrals/{referral}/chain", responses=web.MAY_LACK)
-    async def chain(referral: UUID) -> ChainView:
-        """The whole chain of a referral, whichever of it is named; 404 when it is unknown."""
+    async def chain(referral: UUID, after: After = 0, limit: Limit = 500) -> ChainView:
+        """The whole chain of a referral, whichever of it is named, with a page of its facts; 404 when it is unknown."""
         rows = await pool.fetch(_SQL["chain"], referral)
         if not rows:
             raise HTTPException(404, "no such referral")
-        found = await pool.fetch(_SQL["timeline"], [row["referral"] for row in rows])
-        return ChainView(referrals=[DetailView(**_detail(row)) for row in rows], facts=[_fact(fact) for fact in found])
+        found, following = await _page(pool, [row["referral"] for row in rows], after, limit)
+        return ChainView(referrals=[DetailView(**_detail(row)) for row in rows], facts=found, next=following)
 
     @app.get("/v1/stop-duties")
     async def stop_duties(
@@ -187,6 +196,13 @@ def build(pool: asyncpg.Pool, missing: web.Missing) -> FastAPI:
         )
 
     return app
+
+
+async def _page(pool: asyncpg.Pool, referrals: list[UUID], after: int, limit: int) -> tuple[list[FactView], int | None]:
+    """The facts behind ``after``, and the position behind which the next page begins."""
+    rows = await pool.fetch(_SQL["timeline"], referrals, after, limit + 1)
+    found = [_fact(row) for row in rows[:limit]]
+    return found, found[-1].position if len(rows) > limit else None
 
 
 def _detail(row: asyncpg.Record) -> dict[str, Any]:

@@ -95,12 +95,12 @@ def add(app: FastAPI, settings: Settings, pool: asyncpg.Pool, members: site.Memb
         )
 
     @app.get("/referrals/{referral}", include_in_schema=False)
-    async def one(referral: UUID) -> HTMLResponse:
+    async def one(referral: UUID, antes: Annotated[int | None, Query(ge=1, lt=2**63)] = None) -> HTMLResponse:
         row = await pool.fetchrow(_SQL["referral"], referral)
         if row is None:
             raise HTTPException(404, "no such referral")
         chain = await pool.fetch(_SQL["chain"], referral)
-        history = await pool.fetch(_SQL["timeline"], [referral])
+        history = await pool.fetch(_SQL["history"], referral, antes, _PER_PAGE + 1)
         one = restore(row)
         may, whose = possible(one), turn(one)
         return made.page(
@@ -112,7 +112,9 @@ def add(app: FastAPI, settings: Settings, pool: asyncpg.Pool, members: site.Memb
             may=may.get(whose, ()) if whose else (),
             others=[(row[party], verbs) for party, verbs in may.items() if party is not whose],
             chain=[_row(other) for other in chain],
-            entries=[timeline.entry(fact["fact_id"], facts.read(fact["value"])) for fact in reversed(history)],
+            entries=[timeline.entry(fact["fact_id"], facts.read(fact["value"])) for fact in history[:_PER_PAGE]],
+            antes=antes,
+            older=history[_PER_PAGE - 1]["position"] if len(history) > _PER_PAGE else None,
         )
 
     @app.get("/pending", include_in_schema=False)

@@ -4,7 +4,7 @@ from random import randrange
 
 import pytest
 
-from deploy.faults import matrix
+from deploy.faults import hot, matrix
 from deploy.faults.scenarios import FAULTS
 from deploy.faults.system import Setting, system
 from deploy.faults.waiting import eventually
@@ -18,6 +18,7 @@ SHORT = (
     "kill notifications at mail.sent",
     "kill audit at log.committed",
     "topic recreated unseen",
+    f"hot referral of {hot.SHORT:_}",
 )
 
 

@@ -39,3 +39,8 @@ async def test_outcomes_of_what_is_no_code_are_refused(code: str) -> None:
 async def test_a_code_gets_to_the_database(path: str) -> None:
     with pytest.raises(AttributeError):
         await status(path)
+
+
+@pytest.mark.parametrize("query", ["after=-1", "after=9223372036854775808", "limit=0", "limit=1001", "after=x"])
+async def test_pages_that_are_none_are_refused(query: str) -> None:
+    assert await status(f"/v1/referrals/{UUID(int=1)}?{query}") == 422

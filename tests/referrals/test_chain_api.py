@@ -80,6 +80,25 @@ async def test_a_chain_is_one_question_whichever_of_it_is_named(
     assert (await client.get(f"/v1/referrals/{uuid4()}/chain")).status_code == 404
 
 
+async def test_a_long_history_is_read_in_pages(connection: asyncpg.Connection, client: httpx.AsyncClient) -> None:
+    world = World(connection)
+    need, *chain = await three_holders(world)
+    for _ in range(20):  # of the parent and of the child in turns, and all refused
+        await world.say(*(make.declaration(Verb.CLOSED, one, need, by=SENDER) for one in chain[1:]))
+    for path, count in ((f"{chain[1]}", 22), (f"{chain[1]}/chain", 45)):
+        whole = (await client.get(f"/v1/referrals/{path}")).json()
+        assert whole["next"] is None
+        found, after = [], 0
+        while after is not None:
+            page = (await client.get(f"/v1/referrals/{path}", params={"after": after, "limit": 9})).json()
+            assert 1 <= len(page["facts"]) <= 9
+            found += page["facts"]
+            after = page["next"]
+        assert found == whole["facts"]
+        assert len(found) == count
+        assert [fact["position"] for fact in found] == sorted(fact["position"] for fact in found)
+
+
 async def test_unconfirmed_stop_duties_are_listed_until_they_are_confirmed(
     connection: asyncpg.Connection, client: httpx.AsyncClient
 ) -> None:

@@ -51,14 +51,15 @@ returning alert_id;
 select opened_at from alert where alert_id = $2 and recipient = $1 and channel = 'inbox';
 
 -- alerts --
--- The alerts about a referral or of a fact, in the order in which they were planned.
+-- A page of the alerts about a referral or of a fact, behind the position $3, in the order in which they were planned.
 select position, alert_id, fact_id, recipient, channel, kind, referral, urgency, actor, occurred_at, reason, detail, verb,
        event_id, record_offset, planned_at, status, attempts, opened_at
   from alert
  where ($1::uuid is null or referral = $1)
    and ($2::uuid is null or fact_id = $2)
+   and position > $3
  order by position
- limit 500;
+ limit $4;
 
 -- receipts --
 select alert_id, status, attempt, code, problem, at

@@ -37,11 +37,26 @@ select referral, version, state, sender, recipient, need, person, service, urgen
  limit $1;
 
 -- timeline --
--- Every fact about these referrals, refusals included, in the order in which they were decided.
-select referral, position, fact_id, kind, outcome, version, owner, event_id, received_at, value
+-- A page of the facts about these referrals, refusals included, in the order in which they were decided: $3 of them
+-- behind the position $2. Of each referral no more is read, however long its history is.
+select of_one.*
+  from unnest($1::uuid[]) as named (referral)
+ cross join lateral (
+       select referral, position, fact_id, kind, outcome, version, owner, event_id, received_at, value
+         from fact
+        where fact.referral = named.referral and position > $2
+        order by position
+        limit $3) as of_one
+ order by position
+ limit $3;
+
+-- history --
+-- A page of the facts about a referral, newest first: $3 of them before the position $2 (null: from the end).
+select position, fact_id, value
   from fact
- where referral = any($1::uuid[])
- order by position;
+ where referral = $1 and ($2::bigint is null or position < $2)
+ order by position desc
+ limit $3;
 
 -- outcome --
 -- The answer to a declaration: the claim if there is one, else the newest thing that happened to that id.

@@ -1,0 +1,151 @@
+"""One referral about which two institutions declare without end: its speed, versions and pages at any length."""
+
+import asyncio
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from itertools import cycle, islice
+from statistics import median
+from uuid import UUID
+
+import httpx
+
+from contracts import codec
+from contracts.codec import Declaration
+from contracts.declarations import (
+    AcceptanceReverted,
+    Accepted,
+    Closed,
+    Details,
+    InformationRequested,
+    Received,
+    Requested,
+    Resumed,
+)
+from contracts.reasons import NeedResult, ReversalReason
+from contracts.sdk import Official, declare
+from contracts.values import InformationItem
+from deploy.faults.outsider import Wire, answered, reached, requests, send
+from deploy.faults.system import OUTSIDER, RECEIVER, System
+from deploy.faults.waiting import Broken
+
+SHORT = 2_000
+WHOLE = 100_000
+"""Declarations about one referral: many in the test run, very many on demand."""
+
+APPLIED_SHARE = 10
+"""One of so many is applied: each such one is a notice by e-mail, too."""
+
+PIECE = 5_000
+"""Declarations that wait at once, and whose time is taken together: a few batches."""
+
+SLOWER = 4
+"""By how much the last pieces may be slower than the first while everything else works on the same machine. What grows
+with the length of a history would be slower without bound."""
+
+PIECE_WITHIN = 120.0
+"""Seconds that a piece may take where everything is slow."""
+
+ANSWER_SECONDS = 5.0
+ANSWER_BYTES = 2**20
+"""What a page or one answer of the API may take, however long the history is."""
+
+
+async def referral(system: System, declarations: int) -> None:
+    """Its receiver accepts it and takes that back, asks and goes on, for ever; its sender closes what is not answered.
+
+    Nothing that the receiver says is refused and nothing that the sender says is applied: each outcome is known.
+    """
+    asked = _request(system)
+    (opened,) = await send(system, [codec.encode(asked)])
+    await answered(system, [opened], "applied")
+    closing, going_on = _closing(asked), _going_on(asked)
+    refused, applied, took = list[int](), list[int](), list[float]()
+    for count in _pieces(declarations):
+        useful = count // APPLIED_SHARE
+        began = time.monotonic()
+        more_refused, more_applied = await asyncio.gather(
+            send(system, _encoded(closing, count - useful)), send(system, _encoded(going_on, useful), RECEIVER)
+        )
+        await reached(system, more_refused[-1], OUTSIDER, PIECE_WITHIN)
+        await reached(system, more_applied[-1], RECEIVER, PIECE_WITHIN)
+        took.append(time.monotonic() - began)
+        refused += more_refused
+        applied += more_applied
+    await answered(system, refused, "refused")
+    await answered(system, applied, "applied", RECEIVER)
+    system.load.others += 1 + len(applied)
+    if len(took) > 2 and median(took[-len(took) // 3 :]) > SLOWER * median(took[: len(took) // 3]):
+        raise Broken(f"{PIECE} declarations took {took[0]:.1f} s at first and {took[-1]:.1f} s in the end")
+    await _read(system, asked.envelope.referral, facts=declarations + 1, version=1 + len(applied))
+
+
+def _pieces(declarations: int) -> Iterator[int]:
+    while declarations > 0:
+        yield min(PIECE, declarations)
+        declarations -= PIECE
+
+
+def _encoded(declarations: Iterator[Declaration], count: int) -> list[Wire]:
+    return [codec.encode(one) for one in islice(declarations, count)]
+
+
+def _request(system: System) -> Declaration:
+    keys = next(iter(system.load.play.actors.values())).keys
+    (asked,) = requests(system, 1)
+    details = asked.details
+    assert isinstance(details, Requested)
+    sealed = keys.seal(b"{}", asked.envelope.referral, RECEIVER)
+    return replace(asked, details=details.model_copy(update={"recipient": RECEIVER}), sealed=sealed)
+
+
+def _closing(asked: Declaration) -> Iterator[Declaration]:
+    while True:
+        yield _about(asked, OUTSIDER, Closed(result=NeedResult.MET))
+
+
+def _going_on(asked: Declaration) -> Iterator[Declaration]:
+    yield _about(asked, RECEIVER, Received())
+    steps: tuple[Details, ...] = (
+        Accepted(unit="equipo-1", planned_on=datetime.now(UTC).date()),
+        InformationRequested(items=(InformationItem.CONTACT,)),
+        Resumed(),
+        AcceptanceReverted(reason=ReversalReason.CAPACITY_LOST),
+    )
+    for step in cycle(steps):
+        yield _about(asked, RECEIVER, step)
+
+
+def _about(asked: Declaration, by: str, details: Details) -> Declaration:
+    head = asked.envelope
+    return declare(by, details, referral=head.referral, need=head.need, by=Official("o-1"), system="faults")
+
+
+async def _read(system: System, referral: UUID, *, facts: int, version: int) -> None:
+    """Whoever opens it gets a piece at once, and all of it piece by piece. Raises Broken."""
+    http = system.stack.addresses.http
+    async with httpx.AsyncClient(timeout=60) as client:
+        for url in (
+            f"{http['referrals']}/referrals/{referral}",
+            f"{http['referrals']}/v1/referrals/{referral}",
+            f"{http['referrals']}/v1/referrals/{referral}/chain",
+            f"{http['notifications']}/alerts?referral={referral}",
+            f"{http['notifications']}/v1/alerts?referral={referral}",
+            f"{http['notifications']}/inbox/{OUTSIDER}",
+            f"{http['audit']}/?referral={referral}",
+            f"{http['audit']}/v1/entries?referral={referral}",
+        ):
+            began = time.monotonic()
+            answer = await client.get(url)
+            seconds = time.monotonic() - began
+            if answer.status_code != 200 or len(answer.content) > ANSWER_BYTES or seconds > ANSWER_SECONDS:
+                raise Broken(f"{url}: {answer.status_code}, {len(answer.content)} bytes after {seconds:.1f} s")
+        positions, versions, after = list[int](), list[int](), 0
+        while after is not None:
+            page = (await client.get(f"{http['referrals']}/v1/referrals/{referral}?after={after}&limit=1000")).json()
+            positions += [fact["position"] for fact in page["facts"]]
+            versions += [fact["version"] for fact in page["facts"] if fact["version"] is not None]
+            after = page["next"]
+    if len(positions) != facts or positions != sorted(set(positions)) or versions != list(range(1, version + 1)):
+        raise Broken(f"the history has {len(positions)} facts and {len(versions)} versions, not {facts} and {version}")
