@@ -75,7 +75,7 @@ async def referral(system: System, declarations: int) -> None:
         applied += more_applied
     await answered(system, refused, "refused")
     await answered(system, applied, "applied", RECEIVER)
-    system.load.others += 1 + len(applied)
+    system.load.others.update({OUTSIDER: 1, RECEIVER: len(applied)})
     if len(took) > 2 and median(took[-len(took) // 3 :]) > SLOWER * median(took[: len(took) // 3]):
         raise Broken(f"{PIECE} declarations took {took[0]:.1f} s at first and {took[-1]:.1f} s in the end")
     await _read(system, asked.envelope.referral, facts=declarations + 1, version=1 + len(applied))

@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -25,14 +26,14 @@ _OPENED_WITHIN = 60
 class Load:
     """What was opened so far.
 
-    ``others``: declarations that somebody else makes and that are applied; ``in_our_names``: those of them that are
-    made in the name of an institution of ours, which is then answered more often than it has asked.
+    ``others``: declarations that somebody else makes and that are applied, by topic owner; ``in_our_names``: those of
+    them that are made in the name of an institution of ours, which is then answered more often than it has asked.
     """
 
     play: Play
     stories: Iterator[Story]
     opened: list[Story] = field(default_factory=list)
-    others: int = 0
+    others: Counter[str] = field(default_factory=Counter)
     in_our_names: int = 0
 
     @asynccontextmanager
@@ -68,7 +69,7 @@ class Load:
 
     def declared(self) -> int:
         """How many declarations must have been applied when all is answered."""
-        return sum(len(story.path) for story in self.opened) + self.others
+        return sum(len(story.path) for story in self.opened) + self.others.total()
 
     async def _open(self, enough: asyncio.Event) -> None:
         async with asyncio.TaskGroup() as group:

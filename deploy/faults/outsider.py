@@ -80,7 +80,7 @@ async def retention(system: System) -> None:
     sent = await send(system, [codec.encode(one) for one in requests(system, 6)])
     await answered(system, sent, "applied")
     await _forget(system, sent[4])
-    system.load.others = 2  # the ledger counts what is in the topics
+    system.load.others[OUTSIDER] = 2  # the ledger counts what is in the topics
 
 
 async def retention_passed(system: System) -> None:
@@ -101,7 +101,7 @@ async def retention_passed(system: System) -> None:
     if await commands_topics.gap(system.stack.target, TOPIC, accepted=True) != (sent[0], sent[1]):
         raise Broken("the gap is not the one that was made")
     await answered(system, sent[2:], "applied")
-    system.load.others = 1
+    system.load.others[OUTSIDER] = 1
 
 
 async def _forget(system: System, before: int) -> None:
@@ -114,7 +114,7 @@ async def _make_anew(system: System) -> list[int]:
     client = _operator(system)
     await asyncio.to_thread(lambda: client.delete_topics([TOPIC])[TOPIC].result(30))
     await provision.provision_topics(system.stack.target)
-    system.load.others = 5  # the ledger counts what is in the topics that there are, and these are fewer
+    system.load.others[OUTSIDER] = 5  # the ledger counts what is in the topics that there are, and these are fewer
     return await send(system, [codec.encode(one) for one in requests(system, 5)])
 
 

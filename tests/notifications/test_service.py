@@ -106,10 +106,10 @@ async def test_a_referral_from_request_to_closure(own: Stack) -> None:
         by_channel = {(one["channel"], one["receipts"][-1]["status"]) for one in told}
         assert by_channel == {("inbox", "delivered"), ("email", "sent")}
 
-        one = {"referral": str(referral), "limit": 3}
-        pages = [(await api.get("/v1/alerts", params=one)).json()]
+        pages = [(await api.get(f"/v1/alerts?referral={referral}&limit=3")).json()]
         while len(pages[-1]) == 3:
-            pages.append((await api.get("/v1/alerts", params={**one, "after": pages[-1][-1]["position"]})).json())
+            after = pages[-1][-1]["position"]
+            pages.append((await api.get(f"/v1/alerts?referral={referral}&limit=3&after={after}")).json())
         assert [alert for page in pages for alert in page] == told
 
         inbox = (await api.get(f"/v1/inbox/{make.RECIPIENT}")).json()
