@@ -79,12 +79,27 @@ async def _terminated(system: System, name: str) -> None:
 
 async def _workers_come_and_go(system: System) -> None:
     for _ in range(4):
-        await system.stack.stop("referrals-2")
+        gone = system.random.choice(system.workers)
+        await system.stack.stop(gone)
         await asyncio.sleep(system.random.uniform(0, 2))
-        await system.stack.start("referrals-2")
+        await system.stack.start(gone)
         await asyncio.sleep(system.random.uniform(0, 2))
-        system.stack.kill(system.random.choice(("referrals", "referrals-2")))
+        system.stack.kill(system.random.choice(system.workers))
         await asyncio.sleep(system.random.uniform(0, 2))
+
+
+async def _one_worker_frozen(system: System) -> None:
+    await _frozen(system, system.random.choice(system.workers))
+
+
+async def _relay_frozen(system: System) -> None:
+    await _frozen(system, await system.relaying())
+
+
+async def _relay_killed(system: System) -> None:
+    for _ in range(3):
+        system.stack.kill(await system.relaying())
+        await asyncio.sleep(system.random.uniform(0.1, 2))
 
 
 async def _weather(system: System, server: str, weather: Weather, seconds: float) -> None:
@@ -156,10 +171,16 @@ def _networks() -> list[Fault]:
 
 def _workers() -> list[Fault]:
     return [
-        Fault("workers come and go", _workers_come_and_go, Setting.WORKERS, ("referrals",)),
-        Fault("kill storm with two workers", _storm, Setting.WORKERS),
-        Fault("freeze one of two workers", partial(_frozen, name="referrals-2"), Setting.WORKERS, ("referrals",)),
-        Fault("freeze the relay's worker", partial(_frozen, name="referrals"), Setting.WORKERS, ("referrals",)),
+        fault
+        for setting in (Setting.TWO_WORKERS, Setting.FOUR_WORKERS)
+        for fault in (
+            Fault(f"kill storm with {setting}", _storm, setting),
+            Fault(f"{setting} come and go", _workers_come_and_go, setting, ("referrals",)),
+            Fault(f"freeze one of {setting}", _one_worker_frozen, setting, ("referrals",)),
+            # Who waits for the relay is the next service.
+            Fault(f"freeze the relay of {setting}", _relay_frozen, setting, ("notifications",)),
+            Fault(f"kill the relay of {setting} three times", _relay_killed, setting, ("notifications",)),
+        )
     ]
 
 

@@ -46,15 +46,28 @@ contacts = [{{ channel = "email", address = "avisos@{code}.mesa.example", purpos
 SMALL_DISK_BYTES = 400 * 2**20
 _BACK_WITHIN = 90
 
+# The lock of services/referrals/sql/relay.sql.
+_RELAY_HOLDER = """
+select client_port from pg_locks join pg_stat_activity using (pid)
+ where locktype = 'advisory' and granted and objsubid = 1
+   and (classid::bigint << 32 | objid::bigint) = 7205759403792793602
+"""
+
 
 class Setting(StrEnum):
-    """What a fault needs around it: nothing, two workers, proxies, or a small disk below one of the servers."""
+    """What a fault needs around it: nothing, several workers, proxies, or a small disk below one of the servers."""
 
     PLAIN = "plain"
-    WORKERS = "two workers"
+    TWO_WORKERS = "two workers"
+    FOUR_WORKERS = "four workers"
     PROXIED = "proxied"
     SMALL_KAFKA = "small disk of kafka"
     SMALL_POSTGRES = "small disk of postgres"
+
+    @property
+    def workers(self) -> int:
+        """Processes of the referral service."""
+        return {Setting.TWO_WORKERS: 2, Setting.FOUR_WORKERS: 4}.get(self, 1)
 
     @property
     def unavailable(self) -> str | None:
@@ -80,6 +93,21 @@ class System:
         for name in self.stack.services:
             await self.stack.wait_ready(name, _BACK_WITHIN)
 
+    @property
+    def workers(self) -> tuple[str, ...]:
+        """The processes of the referral service."""
+        return tuple(name for name in self.stack.services if name.partition("-")[0] == "referrals")
+
+    async def relaying(self) -> str:
+        """The worker that holds the relay. Raises Late."""
+
+        async def holder() -> str | None:
+            async with connected(self.stack.target, "public", ADMINISTRATOR) as connection:
+                port = await connection.fetchval(_RELAY_HOLDER)
+            return next((name for name in self.workers if port in _ports(self.stack.pid(name))), None)
+
+        return await eventually(holder, _BACK_WITHIN, "a worker holding the relay")
+
     def memory(self) -> int:
         """Resident bytes of the largest service process."""
         pids = [pid for name in self.stack.services if (pid := self.stack.pid(name)) is not None]
@@ -89,6 +117,13 @@ class System:
         """What the services have open in PostgreSQL."""
         async with connected(self.stack.target, "public", ADMINISTRATOR) as connection:
             return int(await connection.fetchval("select count(*) from pg_stat_activity where usename like '%\\_app'"))
+
+
+def _ports(pid: int | None) -> set[int]:
+    """From which a process has its connections."""
+    if pid is None or not psutil.pid_exists(pid):
+        return set()
+    return {one.laddr.port for one in psutil.Process(pid).net_connections("tcp")}
 
 
 @contextmanager
@@ -119,7 +154,7 @@ async def system(setting: Setting, seed: int) -> AsyncIterator[System]:
         root = folder / "state"
         if setting in (Setting.SMALL_KAFKA, Setting.SMALL_POSTGRES):
             opened.enter_context(small_disk(root / setting.rpartition(" ")[2]))
-        ports = Ports.free(workers=2 if setting is Setting.WORKERS else 1)
+        ports = Ports.free(workers=setting.workers)
         environment = {"RUTA_TEST_FAILPOINTS": str(failpoints)}
         kafka = postgres = None
         if setting is Setting.PROXIED:
