@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from fnmatch import fnmatchcase
+from math import isnan
 from random import Random
 from secrets import randbelow
 
@@ -28,8 +29,9 @@ def run(names: Sequence[str], seed: int | None, minutes: float | None, *, listed
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # the clients' own reports of the outage
     drawn = seed if seed is not None else randbelow(2**31)
     _say(f"seed {drawn}")
-    results = [result for part in _rounds(chosen, drawn, minutes) for result in asyncio.run(run_all(*part, _told))]
-    print(json.dumps([asdict(result) for result in results]) if as_json else summary(results))
+    rounds = _rounds(chosen, drawn, minutes)
+    results = [result for part in rounds for result in asyncio.run(run_all(*part, begun=_begun, report=_told))]
+    print(json.dumps([_plain(result) for result in results]) if as_json else summary(results))
     return 1 if any(result.problems for result in results) else 0
 
 
@@ -53,9 +55,20 @@ def _rounds(chosen: Sequence[Fault], seed: int, minutes: float | None) -> Iterat
 _AT_ONCE = 10
 
 
+def _plain(result: Result) -> dict[str, object]:
+    """As JSON has it, which knows no NaN."""
+    return {name: None if value != value else value for name, value in asdict(result).items()}
+
+
+def _begun(what: str) -> None:
+    _say(f"{what} …")
+
+
 def _told(result: Result) -> None:
-    verdict = "held" if not result.problems else f"BROKEN: {' | '.join(result.problems[:5])}"
-    _say(f"{result.fault}: working after {result.recovered:.2f} s, {result.records} records, ledger {verdict}")
+    verdict = "ledger held" if not result.problems else f"BROKEN: {' | '.join(result.problems[:5])}"
+    new = "" if isnan(result.first) else f", new work {result.first:.2f} s after the kill"
+    notes = "".join(f", {note}" for note in result.notes)
+    _say(f"{result.fault}: working after {result.recovered:.2f} s{new}{notes}, {result.records} records, {verdict}")
 
 
 def _say(text: str) -> None:

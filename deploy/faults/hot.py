@@ -76,8 +76,11 @@ async def referral(system: System, declarations: int) -> None:
     await answered(system, refused, "refused")
     await answered(system, applied, "applied", RECEIVER)
     system.load.others.update({OUTSIDER: 1, RECEIVER: len(applied)})
-    if len(took) > 2 and median(took[-len(took) // 3 :]) > SLOWER * median(took[: len(took) // 3]):
-        raise Broken(f"{PIECE} declarations took {took[0]:.1f} s at first and {took[-1]:.1f} s in the end")
+    third = max(1, len(took) // 3)
+    first, last = median(took[:third]), median(took[-third:])
+    system.notes.append(f"{PIECE} declarations took {first:.1f} s at first and {last:.1f} s in the end")
+    if last > SLOWER * first:
+        raise Broken(system.notes[-1])
     await _read(system, asked.envelope.referral, facts=declarations + 1, version=1 + len(applied))
 
 
@@ -124,7 +127,7 @@ def _about(asked: Declaration, by: str, details: Details) -> Declaration:
 
 async def _read(system: System, referral: UUID, *, facts: int, version: int) -> None:
     """Whoever opens it gets a piece at once, and all of it piece by piece. Raises Broken."""
-    http = system.stack.addresses.http
+    http, slowest, largest = system.stack.addresses.http, 0.0, 0
     async with httpx.AsyncClient(timeout=60) as client:
         for url in (
             f"{http['referrals']}/referrals/{referral}",
@@ -139,8 +142,10 @@ async def _read(system: System, referral: UUID, *, facts: int, version: int) -> 
             began = time.monotonic()
             answer = await client.get(url)
             seconds = time.monotonic() - began
+            slowest, largest = max(slowest, seconds), max(largest, len(answer.content))
             if answer.status_code != 200 or len(answer.content) > ANSWER_BYTES or seconds > ANSWER_SECONDS:
                 raise Broken(f"{url}: {answer.status_code}, {len(answer.content)} bytes after {seconds:.1f} s")
+        system.notes.append(f"pages and answers of at most {largest // 1024} KiB within {slowest:.2f} s")
         positions, versions, after = list[int](), list[int](), 0
         while after is not None:
             page = (await client.get(f"{http['referrals']}/v1/referrals/{referral}?after={after}&limit=1000")).json()

@@ -40,26 +40,29 @@ class Fault:
 
 async def _at_point(system: System, service: str, point: str, action: Action) -> None:
     hit = system.random.randint(1, 3)
+    pid = system.stack.pid(service)
     failpoints.arm(system.failpoints, service, point, action, hit)
 
     async def happened() -> bool:
         return (service, point) not in failpoints.armed(system.failpoints)
 
     await eventually(happened, 90, f"{service} at {point}, hit {hit}")
+    if action is Action.KILL:
+        system.died(service, pid)
     if action is Action.STALL:
         await asyncio.sleep(failpoints.STALLED_FOR)
 
 
 async def _kill(system: System, name: str) -> None:
     await asyncio.sleep(system.random.uniform(0, 1))
-    system.stack.kill(name)
+    system.kill(name)
 
 
 async def _storm(system: System) -> None:
     for _ in range(6):
         victims = system.random.sample((*system.stack.services, *SERVERS), system.random.randint(1, 3))
         for name in victims:
-            system.stack.kill(name)
+            system.kill(name)
         await asyncio.sleep(system.random.uniform(0.2, 3))
 
 
@@ -84,7 +87,7 @@ async def _workers_come_and_go(system: System) -> None:
         await asyncio.sleep(system.random.uniform(0, 2))
         await system.stack.start(gone)
         await asyncio.sleep(system.random.uniform(0, 2))
-        system.stack.kill(system.random.choice(system.workers))
+        system.kill(system.random.choice(system.workers))
         await asyncio.sleep(system.random.uniform(0, 2))
 
 
@@ -98,7 +101,7 @@ async def _relay_frozen(system: System) -> None:
 
 async def _relay_killed(system: System) -> None:
     for _ in range(3):
-        system.stack.kill(await system.relaying())
+        system.kill(await system.relaying())
         await asyncio.sleep(system.random.uniform(0.1, 2))
 
 

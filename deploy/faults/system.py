@@ -7,9 +7,10 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from random import Random
@@ -79,7 +80,11 @@ class Setting(StrEnum):
 
 @dataclass
 class System:
-    """The running system. ``random`` is drawn from the seed of the run; ``failpoints`` is their folder."""
+    """The running system. ``random`` is drawn from the seed of the run; ``failpoints`` is their folder.
+
+    Of the run that is under way: ``killed`` are the processes that were, by name with the last pid, ``killed_at`` when
+    the last one was; ``notes`` are figures that people want to read.
+    """
 
     stack: Stack
     load: Load
@@ -87,6 +92,34 @@ class System:
     failpoints: Path
     kafka: Proxy | None
     postgres: Proxy | None
+    killed: dict[str, int | None] = field(default_factory=dict)
+    killed_at: float = 0.0
+    notes: list[str] = field(default_factory=list)
+
+    def begin(self) -> None:
+        """Another run."""
+        self.killed, self.notes = {}, []
+
+    def kill(self, name: str) -> None:
+        """SIGKILL."""
+        pid = self.stack.pid(name)
+        self.stack.kill(name)
+        self.died(name, pid)
+
+    def died(self, name: str, pid: int | None) -> None:
+        """It was killed a moment ago, by whomever."""
+        self.killed[name], self.killed_at = pid, time.monotonic()
+
+    async def succeeded(self) -> None:
+        """Wait until all that were killed have a successor, and servers one that answers. Raises Late."""
+        for name, pid in self.killed.items():
+
+            async def another(name: str = name, pid: int | None = pid) -> bool:
+                return self.stack.pid(name) not in (None, pid)
+
+            await eventually(another, _BACK_WITHIN, f"{name} being started again")
+            if name not in self.stack.services:
+                await self.stack.wait_ready(name, _BACK_WITHIN)
 
     async def all_ready(self) -> None:
         """Wait until every service says that it is ready, again."""
