@@ -1,8 +1,11 @@
 """Connections to PostgreSQL, always with the settings that the measurements asked for."""
 
+import asyncio
 import ssl
-from collections.abc import Mapping
+import time
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
+from typing import TypeVar
 
 import asyncpg
 
@@ -26,19 +29,40 @@ UNSTORABLE = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, asyn
 """The database refuses something in the batch itself; halving finds the record."""
 
 
+NOT_UP = (ConnectionError, asyncpg.CannotConnectNowError, asyncpg.ConnectionDoesNotExistError)
+"""Nobody listens there, or somebody who is not ready."""
+
+UP_WITHIN = 10.0
+TRIED_EVERY = 0.05
+"""Seconds."""
+
+Opened = TypeVar("Opened")
+
+
 async def connect(
     settings: Settings, *, user: str | None = None, password_file: str | None = None, application: str = ""
 ) -> asyncpg.Connection:
     """One connection for work in batches. ``user`` and ``password_file`` replace the service's own login."""
-    options = _options(settings, application, _BY_INDEX)
-    return await asyncpg.connect(**options, **_login(settings, user, password_file))
+    options = _options(settings, application, _BY_INDEX) | _login(settings, user, password_file)
+    return await _once_it_answers(lambda: asyncpg.connect(**options))
 
 
 async def pool(settings: Settings, *, size: int = 4, application: str = "") -> asyncpg.Pool:
     """A pool for readers: HTTP handlers and the like."""
-    return await asyncpg.create_pool(
-        **_options(settings, application, {}), **_login(settings, None, None), min_size=1, max_size=size
-    )
+    options = _options(settings, application, {}) | _login(settings, None, None)
+    return await _once_it_answers(lambda: asyncpg.create_pool(**options, min_size=1, max_size=size))
+
+
+async def _once_it_answers(connect: Callable[[], Awaitable[Opened]]) -> Opened:
+    """A server that is about to come up takes connections in a moment, this process would need longer to start anew."""
+    deadline = time.monotonic() + UP_WITHIN
+    while True:
+        try:
+            return await connect()
+        except NOT_UP:
+            if time.monotonic() > deadline:
+                raise
+            await asyncio.sleep(TRIED_EVERY)
 
 
 def _login(settings: Settings, user: str | None, password_file: str | None) -> dict[str, object]:
