@@ -10,9 +10,10 @@ import httpx
 from rich.console import Console
 from rich.table import Table
 
-from deploy.audit import verify_log
+from deploy.audit import verify_closed, verify_log
 from deploy.database import reader
 from deploy.embedded.errors import StackError
+from deploy.new_log import begin
 from deploy.running import running_stack
 from services.referrals.refold import refold
 
@@ -124,7 +125,24 @@ async def _compare() -> int:
 
 
 def verify() -> int:
-    """`ruta audit verify`: 0 when the whole log fits together, 1 with the first thing that does not."""
-    verdict = asyncio.run(verify_log(running_stack()[0]))
+    """`ruta audit verify`: 0 when the log and all that were closed fit together, 1 with what does not."""
+    target, _ = running_stack()
+    verdict = asyncio.run(verify_log(target))
     print(verdict)
-    return 1 if verdict.misfit else 0
+    closed = asyncio.run(verify_closed(target))
+    for log, found in closed:
+        print(f"{log.origin}, closed: {found}")
+    return 1 if verdict.misfit or any(found.misfit for _, found in closed) else 0
+
+
+def begin_anew(origin: str | None, vkey: str | None, *, accepted: bool) -> None:
+    """`ruta audit begin-anew`. Raises StackError where there is nothing to close, or a key must be named."""
+    refused = asyncio.run(begin(running_stack()[0], origin=origin, vkey=vkey, accepted=accepted))
+    log = refused.log
+    print(f"{log.origin} is not continued: {refused.why}")
+    print(f"its first {log.kept} leaves are kept; the last checkpoint that left it is\n\n{log.checkpoint}")
+    if accepted:
+        print(f"it is closed; {refused.name} begins with that checkpoint as soon as the audit service starts again.")
+        print("Tell the oversight bodies the new name and key (/v1/log), and how far the closed log reaches.")
+    else:
+        print(f"with --yes it is closed, and {refused.name} begins with that checkpoint.")

@@ -7,7 +7,6 @@ from contracts.keys import Overlay
 from deploy.embedded.state import State
 from deploy.provision import Target
 from services.audit import keys as audit_keys
-from services.audit.note import read_signer
 
 AUDIT_ORIGIN = "ruta.invalid/audit"
 """Names the embedded system's log in its checkpoints (C2SP tlog-checkpoint origin); a real one has a real host."""
@@ -35,7 +34,7 @@ def seen_file(state: State) -> Path:
 
 def audit_origin(state: State) -> str:
     """Which log the signing key signs; it names the log for ever."""
-    return read_signer(signing_key_file(state).read_text("utf-8").rstrip("\n")).verifier.name
+    return audit_keys.load(signing_key_file(state)).verifier.name
 
 
 def ensure(target: Target, origin: str | None = None) -> Overlay:

@@ -22,14 +22,14 @@ from services.runtime.settings import loopback
 
 _SETTLE_WITHIN = 10.0  # seconds until the broker shows what the controller has accepted
 
-# (schema, folder of its migrations below services/, the role that owns it)
-_MIGRATIONS = (
-    ("referrals", "referrals/migrations", "referrals_owner"),
-    ("notifications", "notifications/migrations", "notifications_owner"),
-    ("audit", "audit/migrations", "audit_owner"),
-    ("pgqueuer", "notifications/migrations_pgqueuer", "notifications_owner"),
-    ("audit_keys", "audit/migrations_keys", "audit_keys_owner"),
-)
+# schema: folder of its migrations below services/, the role that owns it
+_MIGRATIONS = {
+    "referrals": ("referrals/migrations", "referrals_owner"),
+    "notifications": ("notifications/migrations", "notifications_owner"),
+    "audit": ("audit/migrations", "audit_owner"),
+    "pgqueuer": ("notifications/migrations_pgqueuer", "notifications_owner"),
+    "audit_keys": ("audit/migrations_keys", "audit_keys_owner"),
+}
 
 
 @dataclass(frozen=True)
@@ -114,14 +114,21 @@ async def migrate(target: Target) -> list[str]:
     applied = []
     connection = await administrator(target)
     try:
-        for schema, folder, role in _MIGRATIONS:
-            path = CHECKOUT / "services" / folder
-            if path.is_dir():
-                names = await migrations.apply(connection, schema=schema, folder=path, role=role)
-                applied += [f"{schema}/{name}" for name in names]
+        for schema in _MIGRATIONS:
+            applied += await migrate_schema(connection, schema)
     finally:
         await connection.close()
     return applied
+
+
+async def migrate_schema(connection: asyncpg.Connection, schema: str) -> list[str]:
+    """Apply the migrations of one schema; returns the names applied. ``connection`` is the superuser's."""
+    folder, role = _MIGRATIONS[schema]
+    path = CHECKOUT / "services" / folder
+    if not path.is_dir():
+        return []
+    names = await migrations.apply(connection, schema=schema, folder=path, role=role)
+    return [f"{schema}/{name}" for name in names]
 
 
 async def everything(target: Target) -> list[str]:

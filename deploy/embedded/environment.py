@@ -6,7 +6,7 @@ from pathlib import Path
 from deploy.embedded.addresses import Addresses
 from deploy.embedded.ports import Ports
 from deploy.embedded.state import CHECKOUT, State
-from deploy.keys import audit_origin, seen_file, signing_key_file
+from deploy.keys import seen_file, signing_key_file
 
 
 def inherited() -> dict[str, str]:
@@ -63,7 +63,6 @@ def service_environment(
         values |= {
             "RUTA_AUDIT_SIGNING_KEY_FILE": str(signing_key_file(state)),
             "RUTA_AUDIT_SEEN_FILE": str(seen_file(state)),
-            "RUTA_AUDIT_ORIGIN": audit_origin(state),
             "RUTA_AUDIT_KEYS_USER": "audit_keys_app",
             "RUTA_AUDIT_KEYS_PASSWORD_FILE": str(state.secret_file("database/audit_keys_app")),
         }

@@ -69,8 +69,7 @@ async def check(target: Target, canary: str | None = None, within: float = 120) 
         ]
         alerts = [StoredAlert(**row) for row in await connection.fetch(_SQL["alerts"])]
         kept = kept_of(seen, stored, rest.begins, datetime.now(UTC))
-        leaves = await connection.fetch(_SQL["leaves"], list(rest.topic_ids.values()))
-        logged = Counter({_place(row): row["leaves"] for row in leaves})
+        logged = await _logged(connection, list(rest.topic_ids.values()))
         current = {row["referral"]: row["version"] for row in await connection.fetch(_SQL["versions"])}
         mails = await asyncio.to_thread(_mails, rest.mails)
         problems: list[Misfit] = [
@@ -98,6 +97,17 @@ async def quiet(target: Target, within: float = 120) -> None:
     """Wait until every record has its outcome, its alerts, its mails and its leaf. Raises rest.Restless."""
     async with at_rest(target, within):
         pass
+
+
+async def _logged(connection: asyncpg.Connection, topic_ids: Sequence[str]) -> Counter[Place]:
+    """How many leaves each record has, in the log and in those that were closed."""
+    leaves: Counter[Place] = Counter()
+    view = await connection.fetchval("show search_path")
+    for log in await connection.fetch(_SQL["logs"]):
+        await connection.execute(f"set local search_path to {log['schema']}")
+        leaves.update({_place(row): row["leaves"] for row in await connection.fetch(_SQL["leaves"], topic_ids)})
+    await connection.execute(f"set local search_path to {view}")
+    return leaves
 
 
 async def _recomputed(target: Target, connection: asyncpg.Connection) -> list[Misfit]:

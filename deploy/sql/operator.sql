@@ -41,12 +41,16 @@ select referral, version from referrals.referral order by opened_at, referral;
 select alert_id, fact_id, recipient, channel, status from notifications.alert order by position;
 
 -- leaves --
--- Of the topics that there are: one made anew under an old name has another id.
+-- Of the log in view, and of the topics that there are: one made anew under an old name has another id.
 select topic, partition, record_offset, count(*) as leaves
-  from audit.entry
+  from entry
  where kind <> 'gap' and topic_id = any($1::text[])
  group by 1, 2, 3
  order by 1, 2, 3;
+
+-- logs --
+-- The log, and those that were closed before it began.
+select nspname as schema from pg_namespace where nspname ~ '^audit(_closed_[0-9]+)?$';
 
 -- behind --
 -- Work that is stored and not done. The names are what people read while they wait.

@@ -4,6 +4,7 @@ A leaf holds ids, codes and digests only. Whoever asks is not logged yet, so the
 """
 
 from base64 import b64encode
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,13 +18,27 @@ from pydantic import BaseModel
 
 from services.audit import leaf as leaves
 from services.audit import merkle, proofs
+from services.audit.note import Verifier
+from services.audit.predecessor import Predecessor
 from services.runtime import clock, sql, web
 
 _SQL = sql.load(Path(__file__).parent / "sql" / "read.sql")
 
 
+class ClosedView(BaseModel):
+    """A log that was refused and closed: its last ``checkpoint``, how many of its leaves are ``kept``, and the ``path``
+    below which this API answers about them."""
+
+    origin: str
+    vkey: str
+    checkpoint: str
+    kept: int
+    path: str
+
+
 class LogView(BaseModel):
-    """The log as it stands. ``vkey`` verifies its checkpoints; the root is base64."""
+    """The log as it stands. ``vkey`` verifies its checkpoints; the root is base64. ``closed``: the logs that it goes on
+    from, the newest first."""
 
     origin: str
     vkey: str
@@ -31,6 +46,7 @@ class LogView(BaseModel):
     root: str
     stored_at: datetime | None
     checkpoint_age_seconds: float | None
+    closed: list[ClosedView]
 
 
 class ProofView(BaseModel):
@@ -85,7 +101,7 @@ _EMPTY: dict[int | str, dict[str, Any]] = {
 }
 
 
-def build(pool: asyncpg.Pool, origin: str, vkey: str, missing: web.Missing) -> FastAPI:
+def build(pool: asyncpg.Pool, verifier: Verifier, missing: web.Missing, closed: Sequence[Predecessor] = ()) -> FastAPI:
     """The service's HTTP interface on a pool of its own database role."""
     app = web.api("Ruta audit log", missing)
 
@@ -104,12 +120,16 @@ def build(pool: asyncpg.Pool, origin: str, vkey: str, missing: web.Missing) -> F
         async with pool.acquire() as connection:
             newest = await proofs.newest(connection)
         return LogView(
-            origin=origin,
-            vkey=vkey,
+            origin=verifier.name,
+            vkey=verifier.vkey,
             size=newest.size if newest else 0,
             root=_b64(newest.root if newest else merkle.EMPTY_ROOT),
             stored_at=newest and newest.stored_at,
             checkpoint_age_seconds=newest and (clock.now() - newest.stored_at).total_seconds(),
+            closed=[
+                ClosedView(origin=one.origin, vkey=one.vkey, checkpoint=one.checkpoint, kept=one.kept, path=one.path)
+                for one in closed
+            ],
         )
 
     @app.get("/v1/entries/{index}", responses=web.MAY_LACK)

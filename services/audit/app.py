@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from services.audit import api, keys, pages, seen
+from services.audit import api, keys, note, pages, predecessor, seen
 from services.audit.sequencer import Sequencer, consumer
 from services.audit.settings import Settings
 from services.audit.streams import Streams
@@ -12,6 +12,11 @@ from services.runtime.members import Members
 from services.runtime.process import Job, closing
 from services.runtime.progress import ConsumerProgress, DatabasePulse
 from services.runtime.telemetry import Telemetry, age, by_topic, value
+
+
+async def nothing_missing() -> list[str]:
+    """A closed log waits for nothing."""
+    return []
 
 
 @asynccontextmanager
@@ -47,9 +52,14 @@ async def service(settings: Settings) -> AsyncIterator[list[Job]]:
             waiting = sequencer.missing() or progress.missing(records, sequencer.busy_since)
             return [*pulse.missing(), *waiting]
 
-        app = api.build(pool, settings.audit_origin, signer.verifier.vkey, missing)
+        closed = await predecessor.all_before(pool)
+        app = api.build(pool, signer.verifier, missing, closed)
+        for one in closed:
+            of_one = await database.pool(settings, size=1, application="audit closed log", schema=one.schema)
+            await stack.enter_async_context(closing(of_one))
+            app.mount(one.path, api.build(of_one, note.read_vkey(one.vkey), nothing_missing))
         web.expose(app, telemetry, missing)
-        pages.add(app, settings, pool, signer.verifier.vkey, Members(settings.directory_file).current)
+        pages.add(app, settings, pool, signer.verifier.vkey, Members(settings.directory_file).current, closed)
 
         telemetry.watch("ruta.lag", lambda: by_topic(records))
         telemetry.watch("ruta.tree.size", lambda: value(sequencer.signed and sequencer.signed[0]))

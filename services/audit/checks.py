@@ -39,6 +39,7 @@ class Check(StrEnum):
     COMMITMENT = "commitment"
     CONTENT = "content"
     SEEN = "seen"
+    PREDECESSOR = "predecessor"
 
 
 class Misfit(Exception):

@@ -21,10 +21,10 @@ def make(path: Path, origin: str) -> Signer:
     return made
 
 
-def load(path: Path, origin: str) -> Signer:
-    """The key in the file. Raises note.Unacceptable when it is none or belongs to another origin."""
+def load(path: Path, origin: str | None = None) -> Signer:
+    """The key in the file. Raises note.Unacceptable when it is none or belongs to another log than ``origin``."""
     read = note.read_signer(path.read_text("utf-8").rstrip("\n"))
-    if read.verifier.name != origin:
+    if origin is not None and read.verifier.name != origin:
         raise note.Unacceptable(f"{path.name} holds the key of another log than {origin}")
     return read
 

@@ -12,7 +12,8 @@ RFC 8785's.
     id     event · type · time declared by the sender
     k      kind · kid key under which the record is sealed · kt Kafka's timestamp, milliseconds
     n      size of the record's frame, rounded up to a power of two
-    o      offset · p partition · ti topic id · topic   ·   gap: o to `to`, and why
+    o      offset · p partition · ti topic id · topic   ·   gap: o to `to`, and why; where a closed log has these
+           offsets, log is its last checkpoint and kept how many of its leaves are still there
     v      1 · x SHA-256 of the sealed record, hexadecimal
 
 What is declared, and Kafka's times, are claims. The order of leaves is proven; time is proven by who signs roots.
@@ -74,8 +75,8 @@ _ALWAYS: dict[str, type] = {
 _OF_A_RECORD: dict[str, type] = {"c": str, "kid": str, "kt": int, "n": int, "x": str}
 _OF_A_GAP: dict[str, type] = {"to": int, "why": str}
 _SOMETIMES: dict[str, type] = {
-    "case": str, "cause": str, "cp": int, "cs": int, "first": int, "flaw": str, "id": str, "ip": int, "time": str,
-    "type": str,
+    "case": str, "cause": str, "cp": int, "cs": int, "first": int, "flaw": str, "id": str, "ip": int, "kept": int,
+    "log": str, "time": str, "type": str,
 }  # fmt: skip
 
 _FIELDS = {

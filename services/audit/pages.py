@@ -4,7 +4,7 @@ They show what leaves hold: ids, codes and digests. Every check made here can be
 """
 
 from base64 import b64decode, b64encode
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlencode
@@ -20,6 +20,7 @@ from contracts.directory import Institution
 from services.audit import leaf as leaves
 from services.audit import merkle, proofs, wording
 from services.audit.leaf import Kind
+from services.audit.predecessor import Predecessor
 from services.runtime import sql, web
 from services.runtime.pages import site
 from services.runtime.pages.forms import Given
@@ -53,7 +54,12 @@ class Kept(BaseModel):
 
 
 def add(
-    app: FastAPI, settings: Settings, pool: asyncpg.Pool, vkey: str, members: Callable[[], Mapping[str, Institution]]
+    app: FastAPI,
+    settings: Settings,
+    pool: asyncpg.Pool,
+    vkey: str,
+    members: Callable[[], Mapping[str, Institution]],
+    closed: Sequence[Predecessor] = (),
 ) -> None:
     """Add the pages to the service's application."""
     here = Path(__file__).parent
@@ -82,6 +88,7 @@ def add(
             older=_older(asked, rows[_PER_PAGE - 1]["index"]) if len(rows) > _PER_PAGE else None,
             rare={kind: wording.kind(kind) for kind in RARE},
             services=wording.services(),
+            closed=closed,
             members=sorted(members().values(), key=lambda one: one.name),
         )
 
@@ -103,7 +110,7 @@ def add(
             proven=merkle.included(found.leaf_hash, index, found.newest.size, found.path, found.newest.root),
             title=wording.title(fields),
             kind=fields["k"],
-            kind_said=wording.kind_said(Kind(fields["k"])),
+            kind_said=wording.kind_said(fields),
             fields=list(wording.fields(fields)),
             owner=fields["from"],
             stored_at=row["stored_at"],

@@ -20,6 +20,8 @@ from contracts.values import Problem
 _OWN_TYPE = re.compile(
     rf"(?:{re.escape(facts.TYPE_PREFIX)}|{re.escape(receipts.TYPE_PREFIX)})[a-z-]{{1,32}}\.v[0-9]{{1,3}}"
 )
+LOST, HOLE, CLOSED = "lost", "hole", "closed"
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST_MILLISECOND = 253_402_300_799_999
 """The end of the year 9999: a producer's clock may say anything."""
@@ -51,7 +53,11 @@ class Arrival(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """Offsets without a record, ``first`` to ``last``. ``why``: lost (Kafka has dropped them) or hole (never any)."""
+    """Offsets without a leaf of a record, ``first`` to ``last``.
+
+    ``why``: lost (Kafka has dropped them), hole (never any), or closed: they have their leaves in the log that this one
+    goes on from, whose last ``checkpoint`` (its text) is then named, and how many of its leaves are ``kept``.
+    """
 
     cluster: str
     topic: str
@@ -60,6 +66,8 @@ class Gap:
     first: int
     last: int
     why: str
+    checkpoint: str | None = None
+    kept: int | None = None
 
 
 @cache

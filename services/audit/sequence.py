@@ -110,8 +110,9 @@ def check(before: Head, batch: Batch) -> None:
 
 def _gap(item: Gap) -> dict[str, str | int | None]:
     return {
-        "cl": item.cluster, "from": owner(item.topic), "k": Kind.GAP.value, "o": item.first, "p": item.partition,
-        "ti": item.topic_id, "to": item.last, "topic": item.topic, "v": 1, "why": item.why,
+        "cl": item.cluster, "from": owner(item.topic), "k": Kind.GAP.value, "kept": item.kept, "log": item.checkpoint,
+        "o": item.first, "p": item.partition, "ti": item.topic_id, "to": item.last, "topic": item.topic, "v": 1,
+        "why": item.why,
     }  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import asyncpg
 from aiokafka import AIOKafkaConsumer
 
-from services.audit import keyring, proofs, seen, sequence, store, tree
+from services.audit import keyring, predecessor, proofs, seen, sequence, store, tree
 from services.audit.note import Signer
 from services.audit.reading import Arrival, Gap
 from services.audit.sequence import FirstUse, Head, Known, Tail, Use
@@ -99,13 +99,17 @@ class Sequencer:
         try:
             head = await tree.head(self.writer, self.signer.verifier)
             await seen.check(self.writer, self.signer.verifier, self.seen_file, head)
+            before = await predecessor.read(self.writer)
+            predecessor.differs(before, self.signer.verifier)
         except tree.NotOurs as why:
-            log.critical("the log is not continued: %s; services/audit/README.md says what to do", why)
+            log.critical("the log is not continued: %s; ./ruta audit begin-anew says what to do", why)
             raise
         self.head = head
         if newest := await proofs.newest(self.reader):
             self.signed = newest.size, newest.stored_at
         log.info("sequencer active", extra={"size": head.size})
+        if before is not None and not head.size:
+            await self.append(await predecessor.gaps(self.reader, before))
         async with self.streams.listing():
             while True:
                 await self._turn()

@@ -11,7 +11,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import OffsetOutOfRangeError, TopicAuthorizationFailedError
 
 from services.audit import reading
-from services.audit.reading import Arrival, Gap
+from services.audit.reading import HOLE, LOST, Arrival, Gap
 from services.audit.sequence import Stream
 from services.runtime import kafka
 from services.runtime.kafka import Cluster
@@ -20,8 +20,6 @@ log = logging.getLogger("ruta.audit")
 
 LISTED_EVERY = 2.0
 """Seconds between two looks at which topics there are, and whether one was made anew under an old name."""
-
-LOST, HOLE = "lost", "hole"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from typing import Any
 
 import asyncpg
 
-from services.audit import checks, keyring, merkle, note, tiles
+from services.audit import checks, keyring, merkle, note, predecessor, tiles
 from services.audit.checks import Check, Misfit
 from services.audit.leaf import Kind
 from services.audit.note import Checkpoint, Verifier
@@ -181,6 +181,7 @@ class _Run:
         await self._none("surplus_tile", Check.TILES, "a tile belongs to no leaves", size, levels)
         for name, check, what in _SURPLUS:
             await self._none(name, check, what)
+        await predecessor.check(self.connection)
 
     async def _none(self, name: str, check: Check, what: str, *arguments: object) -> None:
         at = await self.connection.fetchval(_SQL[name], *arguments)

@@ -14,6 +14,7 @@ from contracts.labels import label
 from contracts.receipts import ReceiptStatus
 from contracts.values import Problem, Verb
 from services.audit.leaf import Kind
+from services.audit.reading import CLOSED
 
 CATALOGUE = Path(__file__).parent / "locales" / "es_CO.toml"
 
@@ -57,7 +58,8 @@ def title(fields: Mapping[str, Any]) -> Title:
     """The title of a leaf, from its fields (``leaf.read``)."""
     stream = _texts()["stream"]
     if fields["k"] == Kind.GAP:
-        return Title(stream["gap"], _texts()["gap"].get(fields["why"], fields["why"]))
+        why = fields["why"]
+        return Title(stream[CLOSED if why == CLOSED else "gap"], _texts()["gap"].get(why, why))
     if "flaw" in fields:
         return Title(stream["unreadable"], _labelled(Problem, fields["flaw"]))
     type_ = fields["type"]
@@ -90,9 +92,9 @@ def kind(of: Kind) -> str:
     return str(_texts()["kind"][of])
 
 
-def kind_said(of: Kind) -> str:
-    """The kind of a leaf in a sentence."""
-    return str(_texts()["kind_said"][of])
+def kind_said(of: Mapping[str, Any]) -> str:
+    """The kind of a leaf in a sentence, from its fields."""
+    return str(_texts()["kind_said"][CLOSED if of.get("why") == CLOSED else of["k"]])
 
 
 def _written(name: str, value: str | int) -> str:

@@ -47,9 +47,9 @@ async def connect(
     return await _once_it_answers(lambda: asyncpg.connect(**options))
 
 
-async def pool(settings: Settings, *, size: int = 4, application: str = "") -> asyncpg.Pool:
-    """A pool for readers: HTTP handlers and the like."""
-    options = _options(settings, application, {}) | _login(settings, None, None)
+async def pool(settings: Settings, *, size: int = 4, application: str = "", schema: str | None = None) -> asyncpg.Pool:
+    """A pool for readers: HTTP handlers and the like. ``schema`` is in view in place of the service's own."""
+    options = _options(settings, application, {"search_path": schema} if schema else {}) | _login(settings, None, None)
     return await _once_it_answers(lambda: asyncpg.create_pool(**options, min_size=1, max_size=size))
 
 

@@ -20,7 +20,7 @@ async def nothing_missing() -> list[str]:
 @pytest.fixture
 async def client(log: Log) -> AsyncIterator[httpx.AsyncClient]:
     pool = OneConnection(log)
-    app = api.build(pool, ORIGIN, log.signer.verifier.vkey, nothing_missing)
+    app = api.build(pool, log.signer.verifier, nothing_missing)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as made:
         yield made
 

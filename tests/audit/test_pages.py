@@ -19,6 +19,7 @@ from contracts.directory import SEED, load
 from deploy.embedded.ports import Ports
 from services.audit import api, merkle, note, pages, wording
 from services.audit.leaf import Kind
+from services.audit.reading import CLOSED
 from services.runtime.settings import Addresses
 from tests.audit.support import ORIGIN, Log, fill
 from tests.audit.test_api import OneConnection, nothing_missing
@@ -33,7 +34,7 @@ DUPLICATE, CONFLICT, GAP, UNREADABLE, DESK, FACT, RECEIPT = range(100, 107)
 def made(log: Log) -> FastAPI:
     settings: Any = SimpleNamespace(addresses=Addresses(), web_assets=None)
     pool: Any = OneConnection(log)
-    app = api.build(pool, ORIGIN, log.signer.verifier.vkey, nothing_missing)
+    app = api.build(pool, log.signer.verifier, nothing_missing)
     pages.add(app, settings, pool, log.signer.verifier.vkey, lambda: load(SEED).by_code)
     return app
 
@@ -112,8 +113,8 @@ async def test_what_is_no_reference_is_answered(log: Log, client: httpx.AsyncCli
 async def test_every_kind_of_leaf_has_a_page_with_its_proof(log: Log, client: httpx.AsyncClient) -> None:
     await fill(log)
     for index, said in (
-        (0, "Declaración: Acusar recibo"), (DUPLICATE, wording.kind_said(Kind.DUPLICATE)),
-        (CONFLICT, wording.kind_said(Kind.CONFLICT)), (GAP, "Kafka los borró antes de que se leyeran"),
+        (0, "Declaración: Acusar recibo"), (DUPLICATE, wording.kind_said({"k": Kind.DUPLICATE})),
+        (CONFLICT, wording.kind_said({"k": Kind.CONFLICT})), (GAP, "Kafka los borró antes de que se leyeran"),
         (UNREADABLE, "El mensaje llegó vacío"), (FACT, "Decisión de Ruta: Ya estaba respondida"),
         (RECEIPT, "Constancia de aviso: En la bandeja"),
     ):  # fmt: skip
@@ -132,7 +133,7 @@ async def test_every_field_of_a_leaf_has_words() -> None:
     known = {name for required, allowed in leaf._FIELDS.values() for name in (*required, *allowed)}
     assert known == wording._texts()["field"].keys()
     assert wording.services().keys() == {topics.REFERRALS, topics.NOTIFICATIONS}
-    assert wording._texts()["kind"].keys() == wording._texts()["kind_said"].keys() == set(Kind)
+    assert wording._texts()["kind"].keys() == wording._texts()["kind_said"].keys() - {CLOSED} == set(Kind)
 
 
 async def test_a_changed_leaf_is_shown_as_changed(log: Log, client: httpx.AsyncClient) -> None:

@@ -13,9 +13,13 @@ from tests.audit.support import CLUSTER, ORIGIN, Log, declared, fill
 
 pytestmark = pytest.mark.anyio
 
-TABLES = ["batch", "span", "entry", "sealed", "tile", "first_use", "checkpoint"]
+TABLES = [
+    "batch", "span", "entry", "sealed", "tile", "first_use", "checkpoint", "predecessor", "predecessor_position",
+]  # fmt: skip
 CHANGES = ["update {t} set {c} = {c}", "delete from {t}", "truncate {t}"]
-FIRST_COLUMN = dict(zip(TABLES, ["n", "partition", "kind", "index", "n", "index", "size"], strict=True))
+FIRST_COLUMN = dict(
+    zip(TABLES, ["n", "partition", "kind", "index", "n", "index", "size", "kept", "next_offset"], strict=True)
+)
 
 
 def change(statement: str, table: str) -> str:

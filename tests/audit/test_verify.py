@@ -273,5 +273,6 @@ async def test_a_lying_sequencer_is_named(
 
 def test_no_check_is_without_a_test_that_makes_it_fire() -> None:
     fired = {case.check for case in BREAKS} | {check for _, check, _ in LIES} | {Check.SEEN}
+    fired.add(Check.PREDECESSOR)  # test_predecessor.py
     assert fired == set(Check)
     assert set(OTHER_VALUE) | {"first_use"} == set(Columns._fields)

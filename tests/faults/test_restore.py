@@ -1,22 +1,29 @@
 """The drill: PostgreSQL is lost, and a backup is put in its place. State, positions and log go back together."""
 
 import asyncio
+from base64 import b64decode
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 
 from contracts.keys import load
-from deploy import commands_backup
+from deploy import commands_backup, new_log
+from deploy.audit import verify_closed
 from deploy.embedded.account import needed_account
+from deploy.embedded.errors import StackError
 from deploy.embedded.ports import Ports
 from deploy.embedded.postgres import Postgres
 from deploy.embedded.stack import SERVICES, Stack
-from deploy.keys import overlay_file
+from deploy.keys import AUDIT_ORIGIN, overlay_file, seen_file, signing_key_file
 from deploy.ledger import ledger
 from deploy.provision import administrator
+from services.audit import keys, leaf, merkle, note
+from services.audit.note import Verifier
 from tests.faults.load import SEED_OF_STORIES, loaded, under_load
 from tests.support import builders as make
 from tests.support import hostile
@@ -81,6 +88,48 @@ async def test_a_lost_database_is_restored_and_reads_again_what_it_lacks(
 
         await eventually(refused, 30, "the log refusing to go on")
         assert (await contents(stack))["leaves"] == whole["leaves"]
+        await a_new_log_begins(stack, len(whole["leaves"]))
+
+
+async def a_new_log_begins(stack: Stack, kept: int) -> None:
+    """As `./ruta audit begin-anew` does it: every record has its leaf in one log or the other, old proofs hold."""
+    published = seen_file(stack.state).read_text("utf-8")
+    old = keys.load(signing_key_file(stack.state)).verifier
+    said = await new_log.begin(stack.target, origin=None, vkey=None, accepted=False)
+    assert (said.log.kept, said.log.checkpoint, said.name) == (kept, published, f"{AUDIT_ORIGIN}/2")
+    assert keys.load(signing_key_file(stack.state)).verifier == old
+    assert await new_log.begin(stack.target, origin=None, vkey=None, accepted=True) == said
+    await stack.wait_ready("audit", 60)
+    async with loaded(stack.target, SEED_OF_STORIES + 2) as more, more.flowing():
+        pass
+    assert (await ledger.check(stack.target, within=120)).problems == ()
+    ((closed, verdict),) = await verify_closed(stack.target)
+    assert (verdict.leaves, verdict.misfit, closed.vkey) == (kept, None, old.vkey)
+
+    async with httpx.AsyncClient(base_url=stack.addresses.http["audit"], timeout=30) as client:
+        now = (await client.get("/v1/log")).json()
+        assert now["origin"] == said.name
+        (before,) = now["closed"]
+        assert (before["origin"], before["kept"], before["checkpoint"]) == (old.name, kept, published)
+        first = (await client.get("/v1/entries/0")).json()
+        assert leaf.read(first["leaf"].encode())["log"] == note.read(published, [old])
+        for path, verifier in (("", note.read_vkey(now["vkey"])), (before["path"], old)):
+            for index in (0, kept // 2):
+                assert proven((await client.get(f"{path}/v1/entries/{index}")).json(), verifier)
+        assert old.name in (await client.get("/")).text
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(new_log, "FREE_WITHIN", 0.5)
+        with pytest.raises(StackError):
+            await new_log.begin(stack.target, origin=None, vkey=None, accepted=True)
+
+
+def proven(answer: dict[str, Any], by: Verifier) -> bool:
+    """The leaf is in the tree that this key signed."""
+    signed = note.read_checkpoint(note.read(answer["checkpoint"], [by]))
+    path = [b64decode(one) for one in answer["proof"]]
+    hashed = merkle.leaf_hash(answer["leaf"].encode())
+    return merkle.included(hashed, answer["index"], signed.size, path, signed.root)
 
 
 @asynccontextmanager
