@@ -253,12 +253,15 @@ def verify() -> None:
 def audit_begin_anew(
     origin: Annotated[str | None, typer.Option(help="Names the new log for ever.")] = None,
     vkey: Annotated[str | None, typer.Option(help="The refused log's public key, if its key file is lost.")] = None,
+    newest: Annotated[
+        Path | None, typer.Option("--seen", help="File with its last checkpoint, if the service keeps it elsewhere.")
+    ] = None,
     accepted: Annotated[bool, typer.Option("--yes", help="Do it; else only say what would be done.")] = False,
 ) -> None:
     """Close a log that is refused and begin a new one with its last checkpoint (services/audit/README.md)."""
     from deploy.commands_inspect import begin_anew as run
 
-    run(origin, vkey, accepted=accepted)
+    run(origin, vkey, newest, accepted=accepted)
 
 
 @compose.command("prepare")

@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -135,9 +136,10 @@ def verify() -> int:
     return 1 if verdict.misfit or any(found.misfit for _, found in closed) else 0
 
 
-def begin_anew(origin: str | None, vkey: str | None, *, accepted: bool) -> None:
+def begin_anew(origin: str | None, vkey: str | None, newest: Path | None, *, accepted: bool) -> None:
     """`ruta audit begin-anew`. Raises StackError where there is nothing to close, or a key must be named."""
-    refused = asyncio.run(begin(running_stack()[0], origin=origin, vkey=vkey, accepted=accepted))
+    target, _ = running_stack()
+    refused = asyncio.run(begin(target, origin=origin, vkey=vkey, newest=newest, accepted=accepted))
     log = refused.log
     print(f"{log.origin} is not continued: {refused.why}")
     print(f"its first {log.kept} leaves are kept; the last checkpoint that left it is\n\n{log.checkpoint}")

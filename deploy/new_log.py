@@ -37,11 +37,19 @@ class Refused:
     name: str
 
 
-async def begin(target: Target, *, origin: str | None, vkey: str | None, accepted: bool) -> Refused:
+async def begin(
+    target: Target,
+    *,
+    origin: str | None = None,
+    vkey: str | None = None,
+    newest: Path | None = None,
+    accepted: bool,
+) -> Refused:
     """What is refused; with ``accepted`` it is closed, and a new log begins when its service is started next.
 
-    ``origin`` names the new log, ``vkey`` is the closed one's public key where its key file is lost. A run that was cut
-    off is finished by the next one. Raises StackError for a log that goes on.
+    ``origin`` names the new log, ``vkey`` is the closed one's public key where its key file is lost, ``newest`` the
+    file with the last checkpoint that left it, where the service keeps it elsewhere. A run that was cut off is finished
+    by the next one. Raises StackError for a log that goes on.
     """
     key = keys.load(signing_key_file(target.state)).verifier
     async with _alone(target) as connection:
@@ -52,7 +60,8 @@ async def begin(target: Target, *, origin: str | None, vkey: str | None, accepte
             name = keys.load(made).verifier.name if made.exists() else origin or _next(key.name)
             refused = Refused("it was closed, and the new key is not in its place yet", before, name)
         else:
-            refused = await _refused(target, connection, note.read_vkey(vkey) if vkey else key, origin)
+            known = note.read_vkey(vkey) if vkey else key
+            refused = await _refused(connection, known, newest or seen_file(target.state), origin)
         if accepted:
             keys.ensure(_next_key(target.state), refused.name)
             if not cut_off:
@@ -77,20 +86,20 @@ async def _alone(target: Target) -> AsyncIterator[asyncpg.Connection]:
         await connection.close()
 
 
-async def _refused(target: Target, connection: asyncpg.Connection, key: Verifier, origin: str | None) -> Refused:
+async def _refused(connection: asyncpg.Connection, key: Verifier, newest: Path, origin: str | None) -> Refused:
     """Look at the log as its service does. Raises StackError unless it is refused."""
     try:
-        await seen.check(connection, key, seen_file(target.state), await tree.head(connection, key))
+        await seen.check(connection, key, newest, await tree.head(connection, key))
     except tree.NotOurs as refusal:
         why = str(refusal)
     else:
         raise StackError("The log fits together and goes on: there is nothing to close.")
-    newest = await proofs.newest(connection)
-    published = _text(seen_file(target.state)) or (newest.note if newest else None)
+    stored = await proofs.newest(connection)
+    published = newest.read_text("utf-8") if newest.exists() else (stored.note if stored else None)
     if published is None:
         raise StackError("No checkpoint has left this log: there is nothing that a new one could begin with.")
     closed = await connection.fetchval("select count(*) from pg_namespace where nspname ~ '^audit_closed_[0-9]+$'")
-    log = Predecessor(key.name, key.vkey, published, newest.size if newest else 0, f"{SCHEMA}_closed_{closed + 1}")
+    log = Predecessor(key.name, key.vkey, published, stored.size if stored else 0, f"{SCHEMA}_closed_{closed + 1}")
     try:
         note.read_checkpoint(log.text)
     except note.Unacceptable as problem:
@@ -133,7 +142,3 @@ def _next(origin: str) -> str:
     """The name after this one: ``log.example/ruta``, ``log.example/ruta/2``, ``log.example/ruta/3``."""
     stem, _, number = origin.rpartition("/")
     return f"{stem}/{int(number) + 1}" if stem and re.fullmatch(r"[0-9]{1,9}", number) else f"{origin}/2"
-
-
-def _text(file: Path) -> str | None:
-    return file.read_text("utf-8") if file.exists() else None

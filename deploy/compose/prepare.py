@@ -98,17 +98,16 @@ def prepare(
     # The mail sink's own account files messages there, and the operator's tools read them.
     make_folder(made.state.mail, 0o1777)
     made.state.write_running(asdict(addresses) | {"directory_file": str(made.directory_file)})
-    values = variables(made.state, ports, addresses, keys.audit_origin(made.state))
+    values = variables(made.state, ports, addresses)
     made.environment_file.write_text("".join(f"{name}={value}\n" for name, value in values.items()), "utf-8")
     return made
 
 
-def variables(state: State, ports: Ports, addresses: Addresses, origin: str) -> dict[str, str]:
+def variables(state: State, ports: Ports, addresses: Addresses) -> dict[str, str]:
     """What the compose file has to be told."""
     return {
         "COMPOSE_PROJECT_NAME": "ruta",
         "RUTA_STATE": str(state.root),
-        "RUTA_AUDIT_ORIGIN": origin,
         **{f"RUTA_{name.upper()}_PORT": str(port) for name, port in ports.http.items()},
         "RUTA_STATUS_PORT": str(ports.status),
         "RUTA_KAFKA_BOOTSTRAP": addresses.kafka,

@@ -40,6 +40,11 @@ class Predecessor:
         """What the checkpoint says. Raises note.Unacceptable where the closed log's key did not sign it."""
         return note.read(self.checkpoint, [note.read_vkey(self.vkey)])
 
+    @property
+    def published(self) -> int:
+        """How many leaves it had when its checkpoint left it. Raises note.Unacceptable."""
+        return note.read_checkpoint(self.text).size
+
 
 async def read(connection: asyncpg.Connection | asyncpg.Pool) -> Predecessor | None:
     """The log before the one in view; None where that is the first."""

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import asyncpg
 
-from services.audit import note, tree
+from services.audit import note, predecessor, tree
 from services.audit.note import Checkpoint, Verifier
 from services.audit.sequence import Head
 from services.audit.tree import NotOurs
@@ -21,11 +21,21 @@ WRITTEN_EVERY = 1.0
 
 
 async def check(connection: asyncpg.Connection, verifier: Verifier, file: Path | None, head: Head) -> None:
-    """Raise NotOurs unless the log that ends with ``head`` begins with the tree that was seen last."""
+    """Raise NotOurs unless the log that ends with ``head`` begins with the tree that was seen last.
+
+    A new log that goes on from a closed one has not been seen: the file still holds what was seen of that one.
+    """
     if file is None or not file.exists():
         return
+    text = file.read_text("utf-8")
+    before = await predecessor.read(connection)
     try:
-        seen = note.read_checkpoint(note.read(file.read_text("utf-8"), [verifier]))
+        if before is not None and not head.size and _size(text, note.read_vkey(before.vkey)) <= before.published:
+            return
+    except note.Unacceptable:
+        pass  # then it must be this log's own
+    try:
+        seen = note.read_checkpoint(note.read(text, [verifier]))
     except note.Unacceptable as error:
         raise NotOurs(f"{file.name} holds no checkpoint of this log") from error
     if seen.size > head.size:
@@ -33,6 +43,10 @@ async def check(connection: asyncpg.Connection, verifier: Verifier, file: Path |
     (root,) = await tree.roots(connection, head.size, [(0, seen.size)])
     if seen != Checkpoint(verifier.name, seen.size, root):
         raise NotOurs("the log does not begin with the tree that was signed before")
+
+
+def _size(text: str, by: Verifier) -> int:
+    return note.read_checkpoint(note.read(text, [by])).size
 
 
 async def keep(file: Path, newest: Callable[[], str | None]) -> None:

@@ -1,13 +1,17 @@
 """A log that goes on from a closed one begins with its checkpoint, and whoever verifies it sees when it does not."""
 
+from contextlib import nullcontext
+from pathlib import Path
+
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from services.audit import leaf, note, predecessor
+from services.audit import leaf, note, predecessor, seen, tree
 from services.audit.checks import Check
 from services.audit.note import Checkpoint
 from services.audit.predecessor import Predecessor
 from services.audit.reading import CLOSED
+from services.audit.sequence import Head
 from services.audit.sequencer import Sequencer
 from services.audit.tree import NotOurs
 from tests.audit.support import CLUSTER, ORIGIN, Log, declared
@@ -26,6 +30,10 @@ ENDS = [
 async def begun(log: Log) -> Sequencer:
     """A new log with its first leaves."""
     await predecessor.store(log.admin, CLOSED_LOG, ENDS)
+    return await begun_already(log)
+
+
+async def begun_already(log: Log) -> Sequencer:
     made = log.sequencer()
     found = await predecessor.read(log.app)
     assert found == CLOSED_LOG
@@ -85,6 +93,20 @@ async def test_a_closed_log_named_in_the_middle_is_named(log: Log) -> None:
     misfit = (await log.verify()).misfit
     assert misfit is not None
     assert (misfit.check, misfit.index) == (Check.PREDECESSOR, 1)
+
+
+async def test_what_was_seen_of_the_closed_log_does_not_hold_up_the_new_one(log: Log, tmp_path: Path) -> None:
+    await predecessor.store(log.admin, CLOSED_LOG, ENDS)
+    for size, refused in ((9, False), (8, False), (10, True)):
+        file = tmp_path / f"seen-{size}"
+        file.write_text(note.sign(Checkpoint("old.example/audit", size, bytes(32)).text, OLD))
+        with pytest.raises(NotOurs) if refused else nullcontext():
+            await seen.check(log.app, log.signer.verifier, file, Head())
+    await begun_already(log)
+    with pytest.raises(NotOurs):
+        await seen.check(
+            log.app, log.signer.verifier, tmp_path / "seen-9", await tree.head(log.app, log.signer.verifier)
+        )
 
 
 def test_the_key_of_the_closed_log_signs_nothing_more(log: Log) -> None:

@@ -15,6 +15,7 @@ from deploy.compose.prepare import FOLDER, Prepared, prepare
 from deploy.embedded.addresses import Addresses
 from deploy.embedded.environment import service_environment, status_environment
 from deploy.embedded.ports import Ports
+from deploy.keys import audit_origin
 from deploy.status.settings import Settings as StatusSettings
 from services.audit.settings import Settings as AuditSettings
 from services.notifications.settings import Settings as NotificationsSettings
@@ -188,6 +189,6 @@ def test_the_log_is_named_once(tmp_path: Path) -> None:
     assert not root.exists()
     made = prepare(root, ports, origin="registro.mesa.example/ruta")
     prepare(root, ports)
-    assert reading.values(made.environment_file)["RUTA_AUDIT_ORIGIN"] == "registro.mesa.example/ruta"
+    assert audit_origin(made.state) == "registro.mesa.example/ruta"
     with pytest.raises(ValueError, match="another log"):
         prepare(root, ports, origin="otro.mesa.example")

@@ -95,10 +95,10 @@ async def a_new_log_begins(stack: Stack, kept: int) -> None:
     """As `./ruta audit begin-anew` does it: every record has its leaf in one log or the other, old proofs hold."""
     published = seen_file(stack.state).read_text("utf-8")
     old = keys.load(signing_key_file(stack.state)).verifier
-    said = await new_log.begin(stack.target, origin=None, vkey=None, accepted=False)
+    said = await new_log.begin(stack.target, accepted=False)
     assert (said.log.kept, said.log.checkpoint, said.name) == (kept, published, f"{AUDIT_ORIGIN}/2")
     assert keys.load(signing_key_file(stack.state)).verifier == old
-    assert await new_log.begin(stack.target, origin=None, vkey=None, accepted=True) == said
+    assert await new_log.begin(stack.target, accepted=True) == said
     await stack.wait_ready("audit", 60)
     async with loaded(stack.target, SEED_OF_STORIES + 2) as more, more.flowing():
         pass
@@ -121,7 +121,7 @@ async def a_new_log_begins(stack: Stack, kept: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(new_log, "FREE_WITHIN", 0.5)
         with pytest.raises(StackError):
-            await new_log.begin(stack.target, origin=None, vkey=None, accepted=True)
+            await new_log.begin(stack.target, accepted=True)
 
 
 def proven(answer: dict[str, Any], by: Verifier) -> bool:

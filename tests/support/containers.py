@@ -25,7 +25,6 @@ from deploy.embedded.addresses import Addresses
 from deploy.embedded.errors import StackError
 from deploy.embedded.ports import Ports
 from deploy.embedded.state import State
-from deploy.keys import AUDIT_ORIGIN
 from deploy.provision import Target
 from tests.compose import reading
 
@@ -44,7 +43,7 @@ async def in_containers(state: State, ports: Ports) -> AsyncIterator[None]:
     Raises StackError when one does not answer.
     """
     write_settings(state, ports)
-    document = reading.document({**os.environ, **variables(state, ports, Addresses.of(ports), AUDIT_ORIGIN)})
+    document = reading.document({**os.environ, **variables(state, ports, Addresses.of(ports))})
     servers = {name: _container(document, name) for name in ("kafka", "postgres")}
     target = Target(state, f"127.0.0.1:{ports.kafka}", "127.0.0.1", ports.postgres, load(SEED))
     await asyncio.to_thread(remove_left_over)
