@@ -19,7 +19,9 @@ from deploy.embedded.account import Account
 
 FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 5.0
-HEALTHY_AFTER = 10.0  # seconds alive after which a child counts as healthy and the pause begins small again
+# Seconds after which a child counts as healthy and the pause begins small again: since it answered, or merely alive.
+ANSWERED_FOR = 2.0
+ALIVE_FOR = 10.0
 PROBE_EVERY = 0.05
 PROBE_ENDS_WITHIN = 5.0
 LARGEST_LOG = 20 * 2**20  # bytes; a larger log file is put aside (one old one is kept) when its child starts
@@ -152,7 +154,9 @@ class Supervisor:
                 self.log(child.command.name).write_text(f"{problem}\n")
             if child.stopping.is_set():
                 break
-            if time.monotonic() - began >= HEALTHY_AFTER:
+            now = time.monotonic()
+            answered = child.phase is Phase.RUNNING and now - child.since >= ANSWERED_FOR
+            if answered or now - began >= ALIVE_FOR:
                 pause = FIRST_PAUSE
             child.restarts += 1
             child.turn(Phase.RESTARTING)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from deploy.embedded import supervisor as module
 from deploy.embedded.supervisor import Command, Phase, Status, Supervisor
 
 pytestmark = pytest.mark.anyio
@@ -60,6 +61,20 @@ async def test_a_child_that_cannot_live_is_not_restarted_in_a_busy_loop(supervis
     assert 2 <= status(supervisor).restarts <= 4  # after 0.1, 0.3 and 0.7 s
     assert status(supervisor).exit_code == 7
     assert "why" in supervisor.log("child").read_text()
+
+
+async def test_a_child_that_had_answered_for_a_while_is_restarted_at_once_each_time(
+    supervisor: Supervisor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "FIRST_PAUSE", 0.2)
+    monkeypatch.setattr(module, "ANSWERED_FOR", 0.1)
+    supervisor.start(shell("sleep 60", tmp_path))
+    async with asyncio.timeout(10):  # growing pauses would be eleven seconds together
+        for _ in range(6):
+            await supervisor.answered("child")
+            await asyncio.sleep(0.15)
+            supervisor.kill("child")
+    assert status(supervisor).restarts >= 5
 
 
 async def test_a_missing_program_is_told_in_the_log(supervisor: Supervisor, tmp_path: Path) -> None:
