@@ -89,6 +89,7 @@ async def _fetch(consumer: AIOKafkaConsumer, places: Sequence[Place]) -> Mapping
         for place in places:
             if place[:2] == (topic, partition) and first <= place[2] < end:
                 consumer.seek(where, place[2])
-                raw = await asyncio.wait_for(consumer.getone(where), READ_WITHIN)
+                async with asyncio.timeout(READ_WITHIN):
+                    raw = await consumer.getone(where)
                 found[place] = kafka.record(raw)
     return found

@@ -29,7 +29,7 @@ async def measure(stack: Stack, rows: Iterator[Row], progress: RutaProgress) -> 
 
 
 async def _restart(stack: Stack, name: str, row: Row, progress: RutaProgress) -> float:
-    async with watching(stack.target) as watch:
+    async with watching(stack.target, {row.institution}) as watch:
         leaves = await progress.logged()
         stack.kill(name)
         killed = time.monotonic()

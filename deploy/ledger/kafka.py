@@ -95,7 +95,8 @@ async def read(target: Target, last: Mapping[TopicPartition, int], canary: str |
         consumer.assign(list(open_ones))
         seen: list[Seen] = []
         while open_ones:
-            batch = await asyncio.wait_for(_some(consumer), _STALLED_AFTER)
+            async with asyncio.timeout(_STALLED_AFTER):
+                batch = await _some(consumer)
             for place, records in batch.items():
                 seen += [seen_of(kafka.record(raw), canary) for raw in records if raw.offset < last[place]]
                 if records[-1].offset + 1 >= last[place]:

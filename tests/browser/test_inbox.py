@@ -179,7 +179,8 @@ async def test_one_look_serves_all_and_nobody_is_no_look(monkeypatch: pytest.Mon
             await asyncio.sleep(0.1)
             assert not waiting.done()
             running.cancel()
-            assert await asyncio.wait_for(waiting, 30) is None
+            async with asyncio.timeout(30):
+                assert await waiting is None
     finally:
         running.cancel()
 

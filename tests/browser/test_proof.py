@@ -89,7 +89,8 @@ async def in_the_browser(browser: Browser, script: str, argument: Any) -> Any:
     async with opened(browser) as page:
         await page.route("**/*", answer)
         await page.goto(PAGE)
-        return await asyncio.wait_for(page.evaluate(script, argument), 120)
+        async with asyncio.timeout(120):
+            return await page.evaluate(script, argument)
 
 
 async def test_browser_and_log_judge_alike(browser: Browser) -> None:

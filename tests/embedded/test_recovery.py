@@ -103,7 +103,8 @@ async def test_nothing_is_left_after_the_parent_was_killed(
     )
     assert parent.stdout is not None
     if when == "running":
-        assert await asyncio.wait_for(parent.stdout.readline(), 60) == b"ready\n"
+        async with asyncio.timeout(60):
+            assert await parent.stdout.readline() == b"ready\n"
     else:
         await asyncio.sleep(1.5)
     family = psutil.Process(parent.pid).children(recursive=True)

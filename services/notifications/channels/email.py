@@ -1,6 +1,7 @@
 """E-mail over SMTP: a few connections that are used again, every dialogue bounded in time, every end a value."""
 
 import asyncio
+import contextlib
 import ssl
 import time
 from dataclasses import dataclass, field
@@ -58,8 +59,9 @@ class Email:
     async def close(self) -> None:
         """End the idle sessions as SMTP asks, without waiting for servers that do not answer."""
         idle, self._idle = [client for _, client in self._idle], []
-        farewells = (asyncio.wait_for(client.quit(), 2) for client in idle)
-        await asyncio.gather(*farewells, return_exceptions=True)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(2):
+                await asyncio.gather(*(client.quit() for client in idle), return_exceptions=True)
 
     def _reuse(self) -> aiosmtplib.SMTP | None:
         while self._idle:

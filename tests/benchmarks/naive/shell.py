@@ -82,7 +82,8 @@ class Shell:
         await self.broker.start()
         await stop.wait()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self.broker.stop(), 2)
+            async with asyncio.timeout(2):
+                await self.broker.stop()
 
 
 async def _parse(raw: Any) -> KafkaMessage:
