@@ -35,6 +35,8 @@ from services.runtime.migrations import HistoryChanged
 SERVICES = ("referrals", "notifications", "audit")
 """The services, one process each; a stack with several workers has more processes, see `Stack.services`."""
 _INFRASTRUCTURE = ("mail", "kafka", "postgres")
+_NOBODY_WAITS_FOR = ("services.audit",)
+_YIELDING = ("nice", "-n10")  # a decision and its notice come before the log's next leaf, on a machine that they share
 _ANSWER_WITHIN = 60.0  # seconds for Kafka and PostgreSQL to answer; both take about two
 _STOP_SERVICES_WITHIN = 4.0
 _STOP_INFRASTRUCTURE_WITHIN = 5.0  # together within 10 s
@@ -199,7 +201,7 @@ class Stack:
     def _python(self, name: str, module: str, url: str, environment: Mapping[str, str]) -> Command:
         return Command(
             name=name,
-            arguments=(sys.executable, "-m", module),
+            arguments=(*(_YIELDING if module in _NOBODY_WAITS_FOR else ()), sys.executable, "-m", module),
             environment=environment,
             directory=CHECKOUT,
             probe=lambda: http_ready(f"{url}/readyz"),
@@ -223,7 +225,7 @@ class Stack:
         command = Command(
             name="mail",
             arguments=(
-                *(sys.executable, "-m", "deploy.embedded.mail"),
+                *(*_YIELDING, sys.executable, "-m", "deploy.embedded.mail"),
                 *("--port", str(port), "--directory", str(self.state.mail)),
             ),
             environment=inherited(),

@@ -33,9 +33,11 @@ FETCH_TOTAL_BYTES = 16 * 1024 * 1024
 REMEMBERED_REFERRALS = 100_000
 """Chains whose last leaf is kept in memory; another one costs a look into an index."""
 
-GATHER_SECONDS = 0.05
-"""From one small batch to the next: a declaration, its fact and its receipts follow each other within milliseconds, and
-one transaction and one signature for all of them cost a third. A backlog does not wait."""
+GATHER_MS = 50
+GATHER_BYTES = 128 * 1024
+"""Kafka answers a fetch when one of the two is reached: a declaration, its fact and its receipts follow each other
+within milliseconds, and one answer, one transaction and one signature for all of them cost a third. A backlog does not
+wait."""
 
 POLL_SECONDS = 0.5
 STANDBY_SECONDS = 1.0
@@ -54,7 +56,8 @@ def consumer(settings: Settings) -> AIOKafkaConsumer:
         isolation_level="read_uncommitted",
         max_partition_fetch_bytes=kafka.FETCH_BYTES,
         fetch_max_bytes=FETCH_TOTAL_BYTES,
-        fetch_max_wait_ms=100,
+        fetch_min_bytes=GATHER_BYTES,
+        fetch_max_wait_ms=GATHER_MS,
         metadata_max_age_ms=kafka.METADATA_MAX_AGE_MS,
     )
 
@@ -129,8 +132,6 @@ class Sequencer:
         if items:
             failpoints.hit("log.fetched")
             await self._send(items)
-            if len(items) < MAX_RECORDS // 4:
-                await asyncio.sleep(GATHER_SECONDS)
 
     async def append(self, items: Sequence[Arrival | Gap]) -> None:
         """Add these items as one batch; it is durable when this returns."""
