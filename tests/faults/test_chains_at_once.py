@@ -19,7 +19,7 @@ from deploy.ledger import ledger
 from deploy.ledger.ledger import Ledger
 from services.referrals import rows
 from services.referrals.referral import Referral, StopDuty
-from tests.faults.test_workers import TAKEN_OVER_WITHIN, divided, division, request, start
+from tests.faults.test_workers import division, request, shared_by, start
 from tests.support import builders as make
 from tests.support import hostile
 from tests.support.wire import eventually, producer
@@ -138,7 +138,7 @@ async def on_two_topics(stack: Stack, sender: str, before: Ledger) -> None:
 async def two_workers(stack: Stack) -> list[list[str]]:
     """The public bodies (and the desk) whose topics each of the two workers takes."""
     await start(stack)
-    await eventually(lambda: divided(stack, 2), TAKEN_OVER_WITHIN, "both workers with half of the topics")
+    await shared_by(stack, 2)
     public = {one.code for one in stack.target.directory.institutions if one.kind.public} | {topics.DESK}
     found = [sorted(public & {topics.owner(topic) for topic in of_one}) for of_one in (await division(stack)).values()]
     assert [len(some) > 2 for some in found] == [True, True]

@@ -30,7 +30,7 @@ async def test_workers_that_die_or_freeze_under_load_lose_and_double_nothing(
 ) -> None:
     async with Stack(session_folder / "workers", Ports.free(workers=2)) as stack:
         await start(stack)
-        await eventually(lambda: divided(stack, 2), TAKEN_OVER_WITHIN, "both workers with half of the topics")
+        await shared_by(stack, 2)
         async with under_load(stack) as load:
             for victim in WORKERS:
                 await load.progress()
@@ -40,10 +40,10 @@ async def test_workers_that_die_or_freeze_under_load_lose_and_double_nothing(
                 before = await division(stack)
                 owners = [str(topics.owner(topic)) for topic in before[instance]]
                 with frozen(stack.pid(zombie)):
-                    await eventually(lambda: divided(stack, 1), TAKEN_OVER_WITHIN, "one worker with all topics")
+                    await shared_by(stack, 1)
                     count = await decided(stack, owners)
                     await eventually(lambda: more(stack, owners, count), TAKEN_OVER_WITHIN, "its topics being read")  # noqa: B023
-                await eventually(lambda: divided(stack, 2), TAKEN_OVER_WITHIN, "both workers with half of the topics")
+                await shared_by(stack, 2)
                 await stack.wait_ready(zombie, 60)
 
 
@@ -51,11 +51,11 @@ async def test_topics_of_workers_that_are_gone_are_read_by_the_others(session_fo
     root = session_folder / "fewer"
     async with Stack(root, Ports.free(workers=2)) as stack:
         await start(stack)
-        await eventually(lambda: divided(stack, 2), TAKEN_OVER_WITHIN, "both workers with half of the topics")
+        await shared_by(stack, 2)
         await stack.stop("referrals-2")
         await everybody_is_answered(stack)
         await stack.start("referrals-2")
-        await eventually(lambda: divided(stack, 2), TAKEN_OVER_WITHIN, "both workers with half of the topics again")
+        await shared_by(stack, 2)
     async with Stack(root, Ports.free()) as stack:
         await start(stack)
         await everybody_is_answered(stack)
@@ -84,6 +84,17 @@ async def division(stack: Stack) -> Mapping[str, frozenset[str]]:
         }
 
     return await asyncio.to_thread(ask)
+
+
+async def shared_by(stack: Stack, workers: int) -> None:
+    """Wait until so many workers have divided the topics. Raises AssertionError with all that is known, if they do
+    not: what Kafka says of the group, and what each worker said last."""
+    try:
+        await eventually(lambda: divided(stack, workers), TAKEN_OVER_WITHIN, f"{workers} workers dividing the topics")
+    except AssertionError as late:
+        found = {instance: len(topics) for instance, topics in (await division(stack)).items()}
+        logs = (stack.supervisor.log(name).read_text("utf-8")[-3000:] for name in WORKERS)
+        raise AssertionError(f"{late}: {found}, {stack.statuses()}\n" + "\n".join(logs)) from late
 
 
 async def divided(stack: Stack, workers: int) -> bool:
