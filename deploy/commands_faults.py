@@ -66,9 +66,10 @@ def _begun(what: str) -> None:
 
 def _told(result: Result) -> None:
     verdict = "ledger held" if not result.problems else f"BROKEN: {' | '.join(result.problems[:5])}"
-    new = "" if isnan(result.first) else f", new work {result.first:.2f} s after the kill"
-    notes = "".join(f", {note}" for note in result.notes)
-    _say(f"{result.fault}: working after {result.recovered:.2f} s{new}{notes}, {result.records} records, {verdict}")
+    said = [verdict, f"{result.records} records", f"working after {result.recovered:.2f} s"]
+    if not isnan(result.first):
+        said.append(f"something new {result.first:.2f} s after the kill")
+    _say(f"{result.fault}: {', '.join((*said, *result.notes))}")
 
 
 def _say(text: str) -> None:

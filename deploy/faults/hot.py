@@ -1,10 +1,12 @@
 """One referral about which two institutions declare without end: its speed, versions and pages at any length."""
 
 import asyncio
+import re
 import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from html import unescape
 from itertools import cycle, islice
 from statistics import median
 from uuid import UUID
@@ -47,6 +49,8 @@ with the length of a history would be slower without bound."""
 PIECE_WITHIN = 120.0
 """Seconds that a piece may take where everything is slow."""
 
+_FURTHER = re.compile(r'<a (?=[^>]*rel="next")[^>]*href="(?P<href>[^"]+)"')
+
 ANSWER_SECONDS = 5.0
 ANSWER_BYTES = 2**20
 """What a page or one answer of the API may take, however long the history is."""
@@ -78,7 +82,9 @@ async def referral(system: System, declarations: int) -> None:
     system.load.others.update({OUTSIDER: 1, RECEIVER: len(applied)})
     third = max(1, len(took) // 3)
     first, last = median(took[:third]), median(took[-third:])
-    system.notes.append(f"{PIECE} declarations took {first:.1f} s at first and {last:.1f} s in the end")
+    system.notes.append(
+        f"{min(PIECE, declarations)} declarations took {first:.1f} s at first and {last:.1f} s in the end"
+    )
     if last > SLOWER * first:
         raise Broken(system.notes[-1])
     await _read(system, asked.envelope.referral, facts=declarations + 1, version=1 + len(applied))
@@ -129,22 +135,34 @@ async def _read(system: System, referral: UUID, *, facts: int, version: int) -> 
     """Whoever opens it gets a piece at once, and all of it piece by piece. Raises Broken."""
     http, slowest, largest = system.stack.addresses.http, 0.0, 0
     async with httpx.AsyncClient(timeout=60) as client:
-        for url in (
-            f"{http['referrals']}/referrals/{referral}",
-            f"{http['referrals']}/v1/referrals/{referral}",
-            f"{http['referrals']}/v1/referrals/{referral}/chain",
-            f"{http['notifications']}/alerts?referral={referral}",
-            f"{http['notifications']}/v1/alerts?referral={referral}",
-            f"{http['notifications']}/inbox/{OUTSIDER}",
-            f"{http['audit']}/?referral={referral}",
-            f"{http['audit']}/v1/entries?referral={referral}",
-        ):
+
+        async def read(url: str) -> str:
+            nonlocal slowest, largest
             began = time.monotonic()
             answer = await client.get(url)
             seconds = time.monotonic() - began
             slowest, largest = max(slowest, seconds), max(largest, len(answer.content))
             if answer.status_code != 200 or len(answer.content) > ANSWER_BYTES or seconds > ANSWER_SECONDS:
                 raise Broken(f"{url}: {answer.status_code}, {len(answer.content)} bytes after {seconds:.1f} s")
+            return answer.text
+
+        for service, path in (
+            ("referrals", f"/referrals/{referral}"),
+            ("notifications", f"/alerts?referral={referral}"),
+            ("notifications", f"/inbox/{OUTSIDER}"),
+            ("audit", f"/?referral={referral}"),
+        ):
+            further = _FURTHER.search(await read(http[service] + path))
+            if further is None:
+                raise Broken(f"{path} of {service} leads nowhere further")
+            await read(http[service] + unescape(further["href"]))
+        for service, path in (
+            ("referrals", f"/v1/referrals/{referral}"),
+            ("referrals", f"/v1/referrals/{referral}/chain"),
+            ("notifications", f"/v1/alerts?referral={referral}"),
+            ("audit", f"/v1/entries?referral={referral}"),
+        ):
+            await read(http[service] + path)
         system.notes.append(f"pages and answers of at most {largest // 1024} KiB within {slowest:.2f} s")
         positions, versions, after = list[int](), list[int](), 0
         while after is not None:

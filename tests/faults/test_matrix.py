@@ -1,5 +1,6 @@
 """A short selection of `./ruta faults`; the whole matrix is run on demand. Each run prints its seed."""
 
+from math import isnan
 from random import randrange
 
 import pytest
@@ -57,4 +58,6 @@ async def test_the_ledger_holds_under_a_selection(seed: int, anyio_backend: str)
     results = await matrix.run(chosen, seed)
     print(matrix.summary(results))
     assert [result.problems for result in results] == [()] * len(SHORT)
+    # How long until there is something new is told of every kill, and of nothing else.
+    assert all(isnan(result.first) is not result.fault.startswith("kill ") for result in results)
     assert max(result.sessions for result in results) <= SESSIONS
