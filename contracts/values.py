@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import AwareDatetime, StringConstraints
+from pydantic import AwareDatetime, BeforeValidator, Field, StringConstraints
 
 InstitutionCode = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", max_length=48)]
 """A member of the directory, for instance ``icbf-santander``. Never a name, so that names may change."""
@@ -21,7 +21,18 @@ Reference = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:/-]{1,64}$"
 dots or dashes does (``ana.perez``): the pattern cannot keep it out, institutions must choose ids that name nobody."""
 
 Moment = Annotated[datetime, AwareDatetime]
-Day = date
+
+
+def _calendar_day(given: object) -> object:
+    # The library alone would also read seconds since 1970 in a text: "0" was a day.
+    if type(given) is date or (isinstance(given, str) and len(given) == 10 and given[4] == "-"):
+        return given
+    raise ValueError("a day is written YYYY-MM-DD")
+
+
+Day = Annotated[date, Field(strict=False), BeforeValidator(_calendar_day)]
+"""A day of the calendar, YYYY-MM-DD (RFC 3339 full-date)."""
+
 PersonRef = UUID
 """The issuing institution's random reference of a person; means nothing outside that institution."""
 

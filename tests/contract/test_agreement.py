@@ -196,6 +196,14 @@ def test_every_combination_of_a_legal_basis(basis: str) -> None:
     assert taken == {"authorisation": 3, "public-function": 243, "court-order": 243, "vital-urgency": 729}.get(basis, 0)
 
 
+@pytest.mark.parametrize("day", ["0", "+0", "1763942400", "20261124", "2026-11-24T00:00:00", "2026-02-30", 0])
+def test_what_is_no_day_of_the_calendar_is_refused(day: Any) -> None:
+    value = copy.deepcopy(EXAMPLES["referral.accepted"])
+    value["details"]["planned_on"] = day
+    assert compare("referral.accepted", value) == set()
+    assert refusal("referral.accepted", value) is not None
+
+
 @settings(max_examples=1500, deadline=None)
 @given(data=st.data())
 def test_several_mutations_at_once(data: st.DataObject) -> None:
