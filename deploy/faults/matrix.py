@@ -39,6 +39,9 @@ NOT_MEASURED = float("nan")
 
 _QUIET_WITHIN = 240
 
+WORTH_TELLING = 10.0
+"""Seconds from which it is told what a run has spent its time with."""
+
 _AWAY = (StackError, OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 
@@ -103,11 +106,23 @@ async def run(
 async def _run(running: System, fault: Fault, seed: int, canary: str | None) -> Result:
     recovered, first, problems = NOT_MEASURED, NOT_MEASURED, list[str]()
     running.begin()
+    since = time.monotonic()
+
+    def done(what: str) -> None:
+        nonlocal since
+        before, since = since, time.monotonic()
+        if since - before > WORTH_TELLING:
+            running.notes.append(f"{what} took {since - before:.0f} s")
+
     try:
         async with running.load.flowing():
             await fault.breaks(running)
+            since = time.monotonic()
             recovered, first = await asyncio.gather(_recovered(running, fault.stopped), _first(running, fault.stopped))
+            done("working again")
+        done("answering everything")
         await running.all_ready()
+        done("being ready")
     except (AssertionError, StackError, ExceptionGroup) as error:
         problems.append(f"{type(error).__name__}: {error}")
     failpoints.disarm(running.failpoints)
@@ -116,6 +131,7 @@ async def _run(running: System, fault: Fault, seed: int, canary: str | None) -> 
     except (*_AWAY, KafkaError) as error:
         problems.append(f"{type(error).__name__}: {error}")
         return Result(fault.name, seed, recovered, first, 0, 0, 0, 0.0, 0, tuple(running.notes), tuple(problems))
+    done("coming to rest, with the ledger,")
     if not problems and found.applied != running.load.declared():
         problems.append(f"{running.load.declared()} declarations were made and {found.applied} applied")
     kinds = Counter(misfit.kind for misfit in found.problems)
