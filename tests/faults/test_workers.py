@@ -1,6 +1,7 @@
 """Several workers of the referral service: one of them reads each topic, whoever dies, freezes or is gone."""
 
 import asyncio
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -92,7 +93,11 @@ async def shared_by(stack: Stack, workers: int) -> None:
     try:
         await eventually(lambda: divided(stack, workers), TAKEN_OVER_WITHIN, f"{workers} workers dividing the topics")
     except AssertionError as late:
-        found = {instance: len(topics) for instance, topics in (await division(stack)).items()}
+        try:
+            async with asyncio.timeout(20):
+                found = {instance: sorted(topics) for instance, topics in (await division(stack)).items()}
+        except TimeoutError:
+            found = {"Kafka was not asked": sorted(thread.name for thread in threading.enumerate())}
         logs = (stack.supervisor.log(name).read_text("utf-8")[-3000:] for name in WORKERS)
         raise AssertionError(f"{late}: {found}, {stack.statuses()}\n" + "\n".join(logs)) from late
 
