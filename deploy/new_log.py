@@ -22,6 +22,7 @@ from deploy.provision import Target
 from services.audit import keys, note, predecessor, proofs, seen, store, tree
 from services.audit.note import Verifier
 from services.audit.predecessor import Predecessor
+from services.audit.settings import ORIGIN
 
 SCHEMA = "audit"
 FREE_WITHIN = 15.0
@@ -54,14 +55,14 @@ async def begin(
     key = keys.load(signing_key_file(target.state)).verifier
     async with _alone(target) as connection:
         before = await predecessor.read(connection)
-        cut_off = before is not None and before.origin == key.name
+        cut_off = before is not None and before.origin == key.name and await proofs.newest(connection) is None
         if before is not None and cut_off:
             made = _next_key(target.state)
             name = keys.load(made).verifier.name if made.exists() else origin or _next(key.name)
             refused = Refused("it was closed, and the new key is not in its place yet", before, name)
         else:
-            known = note.read_vkey(vkey) if vkey else key
-            refused = await _refused(connection, known, newest or seen_file(target.state), origin)
+            closed = _verifier(vkey) if vkey else key
+            refused = await _refused(connection, key, closed, newest or seen_file(target.state), origin)
         if accepted:
             keys.ensure(_next_key(target.state), refused.name)
             if not cut_off:
@@ -86,8 +87,10 @@ async def _alone(target: Target) -> AsyncIterator[asyncpg.Connection]:
         await connection.close()
 
 
-async def _refused(connection: asyncpg.Connection, key: Verifier, newest: Path, origin: str | None) -> Refused:
-    """Look at the log as its service does. Raises StackError unless it is refused."""
+async def _refused(
+    connection: asyncpg.Connection, key: Verifier, closed: Verifier, newest: Path, origin: str | None
+) -> Refused:
+    """Look at the log as its service does, with the ``key`` that there is. Raises StackError unless it is refused."""
     try:
         await seen.check(connection, key, newest, await tree.head(connection, key))
     except tree.NotOurs as refusal:
@@ -98,18 +101,28 @@ async def _refused(connection: asyncpg.Connection, key: Verifier, newest: Path, 
     published = newest.read_text("utf-8") if newest.exists() else (stored.note if stored else None)
     if published is None:
         raise StackError("No checkpoint has left this log: there is nothing that a new one could begin with.")
-    closed = await connection.fetchval("select count(*) from pg_namespace where nspname ~ '^audit_closed_[0-9]+$'")
-    log = Predecessor(key.name, key.vkey, published, stored.size if stored else 0, f"{SCHEMA}_closed_{closed + 1}")
+    earlier = await connection.fetchval("select count(*) from pg_namespace where nspname ~ '^audit_closed_[0-9]+$'")
+    schema = f"{SCHEMA}_closed_{earlier + 1}"
+    log = Predecessor(closed.name, closed.vkey, published, stored.size if stored else 0, schema)
     try:
         note.read_checkpoint(log.text)
     except note.Unacceptable as problem:
         raise StackError(
-            f"The last checkpoint is not signed by {key.name} ({problem}): give its public key with --vkey."
+            f"The last checkpoint is not signed by {closed.vkey} ({problem}): give its public key with --vkey."
         ) from problem
-    name = origin or _next(key.name)
-    if name == key.name:
+    name = origin or _next(closed.name)
+    if re.fullmatch(ORIGIN, name) is None:
+        raise StackError("A log is named like a URL without its scheme, such as registro.mesa.example/ruta.")
+    if name == closed.name:
         raise StackError(f"{name} is the closed log's name for ever: choose another one.")
     return Refused(why, log, name)
+
+
+def _verifier(vkey: str) -> Verifier:
+    try:
+        return note.read_vkey(vkey)
+    except note.Unacceptable as problem:
+        raise StackError(f"--vkey is no public key of a log: {problem}.") from problem
 
 
 async def _close(connection: asyncpg.Connection, log: Predecessor) -> None:

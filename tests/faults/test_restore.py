@@ -19,7 +19,7 @@ from deploy.embedded.errors import StackError
 from deploy.embedded.ports import Ports
 from deploy.embedded.postgres import Postgres
 from deploy.embedded.stack import SERVICES, Stack
-from deploy.keys import AUDIT_ORIGIN, overlay_file, seen_file, signing_key_file
+from deploy.keys import AUDIT_ORIGIN, ensure, overlay_file, seen_file, signing_key_file
 from deploy.ledger import ledger
 from deploy.provision import administrator
 from services.audit import keys, leaf, merkle, note
@@ -113,15 +113,29 @@ async def a_new_log_begins(stack: Stack, kept: int) -> None:
         assert (before["origin"], before["kept"], before["checkpoint"]) == (old.name, kept, published)
         first = (await client.get("/v1/entries/0")).json()
         assert leaf.read(first["leaf"].encode())["log"] == note.read(published, [old])
-        for path, verifier in (("", note.read_vkey(now["vkey"])), (before["path"], old)):
-            for index in (0, kept // 2):
+        for path, verifier, size in (("", note.read_vkey(now["vkey"]), now["size"]), (before["path"], old, kept)):
+            for index in (0, size - 1):
                 assert proven((await client.get(f"{path}/v1/entries/{index}")).json(), verifier)
         assert old.name in (await client.get("/")).text
+    await its_key_is_lost(stack, now["vkey"])
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(new_log, "FREE_WITHIN", 0.5)
         with pytest.raises(StackError):
             await new_log.begin(stack.target, accepted=True)
+
+
+async def its_key_is_lost(stack: Stack, vkey: str) -> None:
+    """Nobody can sign for the log any more: it is closed with the public key that everybody has."""
+    await stack.stop("audit")
+    signing_key_file(stack.state).unlink()
+    ensure(stack.target)  # as the next `up` does
+    with pytest.raises(StackError, match="--vkey"):
+        await new_log.begin(stack.target, accepted=True)
+    assert (await new_log.begin(stack.target, vkey=vkey, accepted=True)).name == f"{AUDIT_ORIGIN}/3"
+    await started(stack, "audit")
+    assert (await ledger.check(stack.target, within=120)).problems == ()
+    assert [verdict.misfit for _, verdict in await verify_closed(stack.target)] == [None, None]
 
 
 def proven(answer: dict[str, Any], by: Verifier) -> bool:
