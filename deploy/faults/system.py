@@ -146,6 +146,14 @@ class System:
         pids = [pid for name in self.stack.services if (pid := self.stack.pid(name)) is not None]
         return max((psutil.Process(pid).memory_info().rss for pid in pids if psutil.pid_exists(pid)), default=0)
 
+    async def spent(self, service: str) -> float:
+        """Seconds of processor that a service's processes and their sessions in PostgreSQL have taken."""
+        async with connected(self.stack.target, "public", ADMINISTRATOR) as connection:
+            rows = await connection.fetch("select pid from pg_stat_activity where usename = $1", f"{service}_app")
+        own = [self.stack.pid(name) for name in self.stack.services if name.partition("-")[0] == service]
+        times = [psutil.Process(pid).cpu_times() for pid in (*own, *(row["pid"] for row in rows)) if pid is not None]
+        return float(sum(one.user + one.system for one in times))
+
     async def sessions(self) -> int:
         """What the services have open in PostgreSQL."""
         async with connected(self.stack.target, "public", ADMINISTRATOR) as connection:
