@@ -151,7 +151,8 @@ class System:
         async with connected(self.stack.target, "public", ADMINISTRATOR) as connection:
             rows = await connection.fetch("select pid from pg_stat_activity where usename = $1", f"{service}_app")
         own = [self.stack.pid(name) for name in self.stack.services if name.partition("-")[0] == service]
-        times = [psutil.Process(pid).cpu_times() for pid in (*own, *(row["pid"] for row in rows)) if pid is not None]
+        pids = [pid for pid in (*own, *(row["pid"] for row in rows)) if pid is not None and psutil.pid_exists(pid)]
+        times = [psutil.Process(pid).cpu_times() for pid in pids]
         return float(sum(one.user + one.system for one in times))
 
     async def sessions(self) -> int:
