@@ -15,6 +15,7 @@ _BY_INDEX = {
     "enable_seqscan": "off",
     "enable_hashjoin": "off",
     "enable_mergejoin": "off",
+    "max_parallel_workers_per_gather": "0",
     "plan_cache_mode": "force_generic_plan",
 }
 """Every statement that works on a batch finds its rows by an index. Until a table is first analysed, and again for
