@@ -115,6 +115,8 @@ async def _run(running: System, fault: Fault, seed: int, canary: str | None) -> 
             running.notes.append(f"{what} took {since - before:.0f} s")
 
     try:
+        await running.steady()
+        since = time.monotonic()
         async with running.load.flowing():
             await fault.breaks(running)
             since = time.monotonic()

@@ -21,6 +21,7 @@ from contracts.directory import SEED
 from deploy.database import connected
 from deploy.embedded.ports import Ports
 from deploy.embedded.stack import Stack
+from deploy.embedded.supervisor import ANSWERED_FOR, Phase
 from deploy.faults.load import Load, loaded
 from deploy.faults.proxy import Proxy
 from deploy.faults.waiting import eventually
@@ -125,6 +126,16 @@ class System:
         """Wait until every service says that it is ready, again."""
         for name in self.stack.services:
             await self.stack.wait_ready(name, _BACK_WITHIN)
+
+    async def steady(self) -> None:
+        """Wait until no process has been started a moment ago: the supervisor would let the next start wait longer, and
+        what a run measures would be what the one before it did."""
+
+        async def all_of_them() -> bool:
+            now = time.monotonic()
+            return all(one.phase is Phase.RUNNING and now - one.since > ANSWERED_FOR for one in self.stack.statuses())
+
+        await eventually(all_of_them, _BACK_WITHIN, "a steady system")
 
     @property
     def workers(self) -> tuple[str, ...]:
