@@ -18,7 +18,11 @@ from services.runtime import logs
 log = logging.getLogger("ruta.process")
 
 EXIT_WITHIN = 7.0
-"""Seconds from the end of the work to the end of the process."""
+"""Seconds from a signal to the end of the process."""
+
+FAILED_EXIT_WITHIN = 1.0
+"""Seconds from a failure to the end of the process. A client that joins its group again does not let itself be closed
+for seconds, and whoever starts us again waits; what a failed process leaves open ends like that of a killed one."""
 
 Job = Callable[[], Awaitable[None]]
 Service = Callable[[], contextlib.AbstractAsyncContextManager[list[Job]]]
@@ -69,15 +73,15 @@ async def _serve(service: Service) -> None:
         tune_garbage_collector()
         log.info("started")
         tasks = [asyncio.ensure_future(job()) for job in jobs]
-        stopping = asyncio.ensure_future(stop.wait())
+        stopping, within = asyncio.ensure_future(stop.wait()), EXIT_WITHIN
         try:
             done, _ = await asyncio.wait([*tasks, stopping], return_when=asyncio.FIRST_COMPLETED)
             if stopping not in done:
-                failed = done.pop()
+                failed, within = done.pop(), FAILED_EXIT_WITHIN
                 log.critical("job ended", exc_info=None if failed.cancelled() else failed.exception())
                 raise SystemExit(1)
         finally:
-            _leave_by(EXIT_WITHIN)
+            _leave_by(within)
             for task in (*tasks, stopping):
                 task.cancel()
             await asyncio.wait([*tasks, stopping], timeout=2)

@@ -1,6 +1,9 @@
 """What a process does beside its work."""
 
 import asyncio
+import subprocess
+import sys
+import time
 
 import asyncpg
 import pytest
@@ -31,3 +34,28 @@ async def test_a_mistake_of_ours_in_it_ends_the_process() -> None:
 
     with pytest.raises(ZeroDivisionError):
         await every(0, "work", work)()
+
+
+HANGS = """
+import asyncio
+from contextlib import asynccontextmanager
+from services.runtime.process import run
+
+async def fails():
+    raise OSError
+
+@asynccontextmanager
+async def service():
+    try:
+        yield [fails]
+    finally:
+        await asyncio.sleep(60)
+
+run("test", service)
+"""
+
+
+def test_a_failed_process_does_not_wait_for_what_cannot_be_closed() -> None:
+    began = time.monotonic()
+    assert subprocess.run([sys.executable, "-c", HANGS], check=False, capture_output=True, timeout=50).returncode == 1
+    assert time.monotonic() - began < 30
