@@ -3,7 +3,6 @@
 import asyncio
 import subprocess
 import sys
-import time
 
 import asyncpg
 import pytest
@@ -39,7 +38,9 @@ async def test_a_mistake_of_ours_in_it_ends_the_process() -> None:
 HANGS = """
 import asyncio
 from contextlib import asynccontextmanager
-from services.runtime.process import run
+from services.runtime import process
+
+process.EXIT_WITHIN = 100.0
 
 async def fails():
     raise OSError
@@ -51,11 +52,9 @@ async def service():
     finally:
         await asyncio.sleep(60)
 
-run("test", service)
+process.run("test", service)
 """
 
 
 def test_a_failed_process_does_not_wait_for_what_cannot_be_closed() -> None:
-    began = time.monotonic()
     assert subprocess.run([sys.executable, "-c", HANGS], check=False, capture_output=True, timeout=50).returncode == 1
-    assert time.monotonic() - began < 30
