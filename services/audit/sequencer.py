@@ -33,7 +33,7 @@ FETCH_TOTAL_BYTES = 16 * 1024 * 1024
 REMEMBERED_REFERRALS = 100_000
 """Chains whose last leaf is kept in memory; another one costs a look into an index."""
 
-GATHER_MS = 50
+GATHER_MS = 200
 GATHER_BYTES = 128 * 1024
 """Kafka answers a fetch when one of the two is reached: a declaration, its fact and its receipts follow each other
 within milliseconds, and one answer, one transaction and one signature for all of them cost a third. A backlog does not

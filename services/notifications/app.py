@@ -29,7 +29,7 @@ log = logging.getLogger("ruta.notifications")
 _RELAY = sql.load(Path(__file__).parent / "sql" / "relay.sql")
 _WORKER = sql.load(Path(__file__).parent / "sql" / "worker.sql")
 
-RECEIPTS_GATHERED = 0.05
+RECEIPTS_GATHERED = 0.2
 """Seconds: receipts are for the log, where nobody waits for them; inboxes and mails have been told already."""
 
 QUEUE_LOOKED_AT_EVERY = 5.0

@@ -7,6 +7,7 @@ from the alert's key, because both are written in one transaction; PgQueuer's ow
 import json
 from collections.abc import Sequence
 from datetime import timedelta
+from pathlib import Path
 from uuid import UUID
 
 import asyncpg
@@ -21,6 +22,9 @@ from pgqueuer.ports.repository import EntrypointExecutionParameter
 
 from contracts.values import Urgency
 from services.notifications.routing import Alert
+from services.runtime import sql
+
+_SQL = sql.load(Path(__file__).parent / "sql" / "jobs.sql")
 
 SETTINGS = DBSettings(prefix="", db_schema="pgqueuer", channel=Channel("ch_pgqueuer"))
 EMAIL = QueueEntrypoint("email")
@@ -50,17 +54,12 @@ def install_sql() -> str:
 async def enqueue(connection: asyncpg.Connection, alerts: Sequence[Alert]) -> None:
     """One job per alert, in the caller's transaction; the most urgent are taken first.
 
-    The rows are those of PgQueuer's own statement, copied, without its line in the log that a job was queued: the
-    alert says that, and the line with its indexes cost as much as the job.
+    The rows are those of PgQueuer's own statement, without its line in the log that a job was queued: the alert says
+    that, and the line with its indexes cost as much as the job.
     """
-    rows = [(str(EMAIL), alert.id.bytes, PRIORITY[alert.urgency], "queued") for alert in alerts]
-    if rows:
-        await connection.copy_records_to_table(
-            SETTINGS.queue_table,
-            schema_name=SETTINGS.db_schema,
-            records=rows,
-            columns=("entrypoint", "payload", "priority", "status"),
-        )
+    if alerts:
+        payloads, priorities = [alert.id.bytes for alert in alerts], [PRIORITY[alert.urgency] for alert in alerts]
+        await connection.execute(_SQL["enqueue"], str(EMAIL), payloads, priorities)
 
 
 async def claim(connection: asyncpg.Connection, worker: QueueManagerId, most: int, stale: timedelta) -> list[Job]:

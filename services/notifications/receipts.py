@@ -17,7 +17,6 @@ from services.runtime.kafka import Message
 _SQL = sql.load(Path(__file__).parent / "sql" / "receipts.sql")
 
 CHANNEL = "notifications_receipts"
-_COLUMNS = ("receipt_id", "alert_id", "status", "attempt", "code", "problem", "at")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +40,7 @@ async def append(connection: asyncpg.Connection, entries: Sequence[Entry]) -> No
         (receipt_id(e.alert, e.status, e.attempt), e.alert, e.status, e.attempt, e.code, e.problem, e.at)
         for e in entries
     ]
-    await connection.copy_records_to_table("receipt", records=rows, columns=_COLUMNS)
+    await connection.execute(_SQL["append"], *map(list, zip(*rows, strict=True)))
 
 
 def messages(row: asyncpg.Record) -> Iterator[Message]:

@@ -23,11 +23,6 @@ from services.runtime import clock, failpoints, sql
 log = logging.getLogger("ruta.notifications")
 _SQL = sql.load(Path(__file__).parent / "sql" / "intake.sql")
 
-_ALERT_COLUMNS = (
-    "alert_id", "fact_id", "recipient", "channel", "kind", "referral", "urgency", "actor", "occurred_at", "reason",
-    "detail", "verb", "event_id", "record_offset", "traceparent", "status",
-)  # fmt: skip
-
 
 async def apply(
     connection: asyncpg.Connection,
@@ -89,7 +84,8 @@ async def _insert(
          "delivered" if a.channel is AlertChannel.INBOX else "planned")
         for a in new
     ]  # fmt: skip
-    await connection.copy_records_to_table("alert", records=rows, columns=_ALERT_COLUMNS)
+    if rows:
+        await connection.execute(_SQL["insert"], *map(list, zip(*rows, strict=True)))
     return new
 
 

@@ -31,12 +31,6 @@ log = logging.getLogger("ruta.referrals")
 _SQL = sql.load(Path(__file__).parent / "sql" / "intake.sql")
 _PARKED = sql.load(Path(__file__).parent / "sql" / "parked.sql")
 
-_FACT_COLUMNS = (
-    "fact_id", "kind", "outcome", "ordinal", "answer", "referral", "version", "need", "owner", "event_id", "digest",
-    "parties", "received_at", "cluster", "topic_id", "partition", "record_offset", "value",
-    "traceparent",
-)  # fmt: skip
-
 
 @dataclass(frozen=True, slots=True)
 class Found:
@@ -175,16 +169,13 @@ async def _save(connection: asyncpg.Connection, folded: Folded, stored: Mapping[
 
 
 async def _append(connection: asyncpg.Connection, folded: Folded) -> None:
+    if not folded.facts:
+        return
     await connection.execute(_SQL["append_lock"])
-    await connection.copy_records_to_table(
-        "fact", records=[_row(decided) for decided in folded.facts], columns=_FACT_COLUMNS
-    )
+    await connection.execute(_SQL["append"], *map(list, zip(*map(_row, folded.facts), strict=True)))
     if folded.sealed:
-        await connection.copy_records_to_table(
-            "sealed",
-            records=[(s.fact_id, s.recipient, s.jwe) for s in folded.sealed],
-            columns=("fact_id", "recipient", "jwe"),
-        )
+        sealed = [(s.fact_id, s.recipient, s.jwe) for s in folded.sealed]
+        await connection.execute(_SQL["seal"], *map(list, zip(*sealed, strict=True)))
     if folded.waiting:
         waiting = [(w.decided.fact.id, w.root, w.decided.entry.owner, w.failed) for w in folded.waiting]
         await connection.execute(_PARKED["park"], *map(list, zip(*waiting, strict=True)))
@@ -195,8 +186,8 @@ def _row(decided: Decided) -> tuple[object, ...]:
     return (
         fact.id, fact.data.kind, fact.outcome, decided.ordinal, decided.answer, fact.referral,
         getattr(fact.data, "version", None), fact.need, cause.owner, cause.event, decided.entry.digest,
-        list(decided.parties), fact.time, cause.cluster, cause.topic_id, cause.partition, cause.offset, decided.value,
-        head and head.traceparent,
+        " ".join(decided.parties), fact.time, cause.cluster, cause.topic_id, cause.partition, cause.offset,
+        decided.value, head and head.traceparent,
     )  # fmt: skip
 
 

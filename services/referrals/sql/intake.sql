@@ -99,6 +99,21 @@ delete from referral as stored
 -- positions become visible in order, so the relay's cursor never passes a row that commits later.
 select pg_advisory_xact_lock(7205759403792793601);
 
+-- append --
+-- In their order, which the relay keeps. COPY is a question more to the server, and most batches hold a handful of facts.
+insert into fact (fact_id, kind, outcome, ordinal, answer, referral, version, need, owner, event_id, digest, parties,
+                  received_at, cluster, topic_id, partition, record_offset, value, traceparent)
+select fact_id, kind, outcome, ordinal, answer, referral, version, need, owner, event_id, digest,
+       string_to_array(parties, ' '), received_at, cluster, topic_id, partition, record_offset, value, traceparent
+  from unnest($1::uuid[], $2::text[], $3::text[], $4::smallint[], $5::bool[], $6::uuid[], $7::int[], $8::uuid[],
+              $9::text[], $10::uuid[], $11::bytea[], $12::text[], $13::timestamptz[], $14::text[], $15::text[],
+              $16::int[], $17::bigint[], $18::bytea[], $19::text[])
+       as made (fact_id, kind, outcome, ordinal, answer, referral, version, need, owner, event_id, digest, parties,
+                received_at, cluster, topic_id, partition, record_offset, value, traceparent);
+
+-- seal --
+insert into sealed (fact_id, recipient, jwe) select * from unnest($1::uuid[], $2::text[], $3::bytea[]);
+
 -- notify --
 -- Wakes the relay of another process when this commits.
 select pg_notify('referrals_facts', '');
