@@ -90,7 +90,8 @@ async def run_mails(stack: Stack, seconds: float = MAILS_FOR) -> Figures:
         while (left := await progress.unsent_mails()) and time.monotonic() - began < seconds:
             await asyncio.sleep(0.05)
         took = time.monotonic() - began
-        await connection.execute("delete from pgqueuer.pgqueuer")
+        # Not deleted: every later look for a job would pass by the dead rows until they are vacuumed.
+        await connection.execute("truncate pgqueuer.pgqueuer")
     return {"mails_per_s": round((waiting - left) / took, 1)}
 
 
