@@ -22,15 +22,11 @@ from deploy.bench.load import Row
 from deploy.ledger.kafka import ends, login
 from deploy.provision import Target
 from services.notifications import receipts
-from services.runtime import sql
+from services.runtime import database, sql
 
 _SQL = sql.load(Path(__file__).with_name("latency.sql"))
 _SEEN_WITHIN = 30.0
-_LIGHTLY = {
-    **dict.fromkeys(("enable_seqscan", "enable_bitmapscan", "enable_hashjoin", "enable_mergejoin", "jit"), "off"),
-    "max_parallel_workers_per_gather": "0",
-    "plan_cache_mode": "force_generic_plan",
-}
+_LIGHTLY = database.BY_INDEX | {"enable_bitmapscan": "off", "jit": "off"}
 """Whoever looks must not weigh on what is looked at: the planner would read whole tables for a handful of rows, and
 start a process for it at each look (6 of the 9 ms of PostgreSQL's time per event, measured)."""
 

@@ -11,7 +11,7 @@ import asyncpg
 
 from services.runtime.settings import Settings, read_secret
 
-_BY_INDEX = {
+BY_INDEX = {
     "enable_seqscan": "off",
     "enable_hashjoin": "off",
     "enable_mergejoin": "off",
@@ -44,7 +44,7 @@ async def connect(
     settings: Settings, *, user: str | None = None, password_file: str | None = None, application: str = ""
 ) -> asyncpg.Connection:
     """One connection for work in batches. ``user`` and ``password_file`` replace the service's own login."""
-    options = _options(settings, application, _BY_INDEX) | _login(settings, user, password_file)
+    options = _options(settings, application, BY_INDEX) | _login(settings, user, password_file)
     return await _once_it_answers(lambda: asyncpg.connect(**options))
 
 
