@@ -35,7 +35,6 @@ async def append(connection: asyncpg.Connection, entries: Sequence[Entry]) -> No
     """Write receipts in the caller's transaction, after all its row locks; nothing may follow but the commit."""
     if not entries:
         return
-    await connection.execute(_SQL["append_lock"])
     rows = [
         (receipt_id(e.alert, e.status, e.attempt), e.alert, e.status, e.attempt, e.code, e.problem, e.at)
         for e in entries

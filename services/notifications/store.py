@@ -68,34 +68,24 @@ async def _insert(
 ) -> list[Alert]:
     if not planned:
         return []
-    by_id = {alert.id: alert for alert in planned}
     # A referral's facts are in one partition and in order, so its request is behind us or in this batch.
-    urgencies: dict[UUID | None, Urgency] = {a.referral: a.urgency for a in planned if a.urgency is not None}
-    asked = {a.referral for a in planned if _about_party(a)} - urgencies.keys()
-    for row in await connection.fetch(_SQL["known"], list(by_id), list(asked)):
-        if row["urgency"] is None:
-            del by_id[row["id"]]
-        else:
-            urgencies[row["id"]] = Urgency(row["urgency"])
-    new = [_with_urgency(alert, urgencies.get(alert.referral)) for alert in by_id.values()]
-    rows = [
-        (a.id, a.fact_id, a.recipient, a.channel, a.kind, a.referral, a.urgency, a.actor, a.occurred_at, a.reason,
-         a.detail, a.verb, a.event, a.record_offset, traces[a.fact_id],
-         "delivered" if a.channel is AlertChannel.INBOX else "planned")
-        for a in new
-    ]  # fmt: skip
-    if rows:
-        await connection.execute(_SQL["insert"], *map(list, zip(*rows, strict=True)))
-    return new
+    asked: dict[UUID | None, Urgency] = {a.referral: a.urgency for a in planned if a.urgency is not None}
+    by_id = {alert.id: alert for alert in planned}
+    rows = [_row(alert, asked, traces[alert.fact_id]) for alert in by_id.values()]
+    inserted = await connection.fetch(_SQL["insert"], *map(list, zip(*rows, strict=True)))
+    urgencies = {row["alert_id"]: row["urgency"] and Urgency(row["urgency"]) for row in inserted}
+    return [replace(by_id[alert], urgency=urgency) for alert, urgency in urgencies.items()]
 
 
-def _with_urgency(alert: Alert, urgency: Urgency | None) -> Alert:
-    return replace(alert, urgency=urgency) if alert.urgency is None and _about_party(alert) else alert
-
-
-def _about_party(alert: Alert) -> bool:
+def _row(alert: Alert, asked: Mapping[UUID | None, Urgency], traceparent: str | None) -> tuple[object, ...]:
     # Who declared something of a referral that is not theirs learns nothing of it, not even its urgency.
-    return alert.referral is not None and Told.OWNER not in TOLD[alert.kind]
+    inherits = alert.referral is not None and Told.OWNER not in TOLD[alert.kind]
+    return (
+        alert.id, alert.fact_id, alert.recipient, alert.channel, alert.kind, alert.referral, inherits,
+        asked.get(alert.referral) if inherits else None, alert.actor, alert.occurred_at, alert.reason, alert.detail,
+        alert.verb, alert.event, alert.record_offset, traceparent,
+        "delivered" if alert.channel is AlertChannel.INBOX else "planned",
+    )  # fmt: skip
 
 
 async def _remember(connection: asyncpg.Connection, unreadable: Sequence[tuple[Located, Flaw]]) -> None:

@@ -5,6 +5,7 @@ import ssl
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TypeVar
 
 import asyncpg
@@ -22,6 +23,8 @@ BY_INDEX = {
 large batches, the planner would rather read all of it, which grows slower with every day of service. With that choice
 gone one plan fits every batch, and planning it once saves a small batch a third of the server's time."""
 
+LAZILY = {"synchronous_commit": "off"}
+"""For what may be lost with the last half second of a server that dies, because it is done again."""
 
 AGAIN = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError, asyncpg.UniqueViolationError)
 """Another worker was faster: the same batch, run again, finds what that worker left."""
@@ -41,10 +44,16 @@ Opened = TypeVar("Opened")
 
 
 async def connect(
-    settings: Settings, *, user: str | None = None, password_file: str | None = None, application: str = ""
+    settings: Settings,
+    *,
+    user: str | None = None,
+    password_file: str | None = None,
+    application: str = "",
+    more: Mapping[str, str] = MappingProxyType({}),
 ) -> asyncpg.Connection:
-    """One connection for work in batches. ``user`` and ``password_file`` replace the service's own login."""
-    options = _options(settings, application, BY_INDEX) | _login(settings, user, password_file)
+    """One connection for work in batches. ``user`` and ``password_file`` replace the service's own login, ``more`` are
+    settings of the server's."""
+    options = _options(settings, application, {**BY_INDEX, **more}) | _login(settings, user, password_file)
     return await _once_it_answers(lambda: asyncpg.connect(**options))
 
 

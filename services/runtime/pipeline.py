@@ -61,7 +61,8 @@ async def pipeline(
         await stack.enter_async_context(closing(telemetry))
         intake_connection = await database.connect(settings, application=f"{name} intake")
         await stack.enter_async_context(closing(intake_connection))
-        relay_connection = await database.connect(settings, application=f"{name} relay")
+        # Its cursor waits for no disk: a server's death repeats the last half second, and readers deduplicate.
+        relay_connection = await database.connect(settings, application=f"{name} relay", more=database.LAZILY)
         await stack.enter_async_context(closing(relay_connection))
         pool = await database.pool(settings, application=f"{name} api")
         await stack.enter_async_context(closing(pool))

@@ -1,6 +1,7 @@
 """From a table to Kafka, in the order of its positions: one active holder, a cursor that moves by compare-and-set.
 
-A crash repeats at most one batch. Identifiers are stable, so readers deduplicate.
+A crash of this process repeats at most one batch, one of the database what was sent in its last half second.
+Identifiers are stable, so readers deduplicate.
 """
 
 import asyncio

@@ -28,7 +28,7 @@ STATEMENTS = {
         "intake.open", "read.outcome", "relay.relay_read", "relay.relay_advance",
     ),
     "notifications": (
-        "intake.known", "worker.letters", "worker.settle", "relay.relay_read", "relay.relay_advance",
+        "intake.insert", "worker.letters", "worker.settle", "relay.relay_read", "relay.relay_advance",
     ),
     "audit": ("log.positions", "log.referral_tails", "log.first_uses"),
 }  # fmt: skip

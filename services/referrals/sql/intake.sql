@@ -1,7 +1,13 @@
 -- ensure --
--- New referrals get an empty row, so that two workers lock the same thing instead of both seeing nothing.
+-- New referrals get an empty row, so that two workers lock the same thing instead of both seeing nothing. Before that
+-- the senders of requests are locked: two requests for one person can come on an institution's own topic and through the
+-- desk, and are taken one after the other.
 insert into referral (referral, version)
-select id, 0 from unnest($1::uuid[]) as wanted (id) order by id
+select id, 0
+  from unnest($1::uuid[]) as wanted (id),
+       (select count(pg_advisory_xact_lock(1919251571, hashtext(sender)))
+          from (select distinct sender from unnest($2::text[]) as named (sender) order by sender) as senders) as held
+ order by id
     on conflict do nothing;
 
 -- lock --
@@ -30,13 +36,8 @@ select stored.referral, stored.version, stored.state, stored.sender, stored.reci
  order by stored.referral
    for update;
 
--- lock_senders --
--- Two requests for one person can come on an institution's own topic and through the desk: one after the other.
-select pg_advisory_xact_lock(1919251571, hashtext(sender))
-  from (select distinct sender from unnest($1::text[]) as named (sender) order by sender) as senders;
-
 -- formers --
--- What these senders have already asked for these persons.
+-- What these senders, locked by "ensure", have already asked for these persons.
 select stored.sender, stored.person, stored.referral, stored.recipient, stored.service, stored.state, stored.opened_at
   from (select distinct sender, person from unnest($1::text[], $2::uuid[]) as asked (sender, person)) as asked
   join referral as stored using (person)
@@ -94,25 +95,23 @@ delete from referral as stored
  using unnest($1::uuid[]) as named (referral)
  where stored.referral = named.referral and stored.version = 0;
 
--- append_lock --
--- Its own statement, after all row locks and before the first position is drawn, held to the commit:
--- positions become visible in order, so the relay's cursor never passes a row that commits later.
-select pg_advisory_xact_lock(7205759403792793601);
-
 -- append --
--- In their order, which the relay keeps. COPY is a question more to the server, and most batches hold a handful of facts.
-insert into fact (fact_id, kind, outcome, ordinal, answer, referral, version, need, owner, event_id, digest, parties,
-                  received_at, cluster, topic_id, partition, record_offset, value, traceparent)
-select fact_id, kind, outcome, ordinal, answer, referral, version, need, owner, event_id, digest,
-       string_to_array(parties, ' '), received_at, cluster, topic_id, partition, record_offset, value, traceparent
-  from unnest($1::uuid[], $2::text[], $3::text[], $4::smallint[], $5::bool[], $6::uuid[], $7::int[], $8::uuid[],
-              $9::text[], $10::uuid[], $11::bytea[], $12::text[], $13::timestamptz[], $14::text[], $15::text[],
-              $16::int[], $17::bigint[], $18::bytea[], $19::text[])
-       as made (fact_id, kind, outcome, ordinal, answer, referral, version, need, owner, event_id, digest, parties,
-                received_at, cluster, topic_id, partition, record_offset, value, traceparent);
-
--- seal --
-insert into sealed (fact_id, recipient, jwe) select * from unnest($1::uuid[], $2::text[], $3::bytea[]);
+-- Facts in their order, which the relay keeps, and their sealed parts. The table's trigger takes the lock of all appends:
+-- after all row locks. One statement and no COPY, because most batches hold a handful of facts and every question to the
+-- server costs as much as they do.
+with appended as (
+    insert into fact (fact_id, kind, outcome, ordinal, answer, referral, version, need, owner, event_id, digest,
+                      parties, received_at, cluster, topic_id, partition, record_offset, value, traceparent)
+    select fact_id, kind, outcome, ordinal, answer, referral, version, need, owner, event_id, digest,
+           string_to_array(parties, ' '), received_at, cluster, topic_id, partition, record_offset, value, traceparent
+      from unnest($1::uuid[], $2::text[], $3::text[], $4::smallint[], $5::bool[], $6::uuid[], $7::int[], $8::uuid[],
+                  $9::text[], $10::uuid[], $11::bytea[], $12::text[], $13::timestamptz[], $14::text[], $15::text[],
+                  $16::int[], $17::bigint[], $18::bytea[], $19::text[])
+           as made (fact_id, kind, outcome, ordinal, answer, referral, version, need, owner, event_id, digest, parties,
+                    received_at, cluster, topic_id, partition, record_offset, value, traceparent)
+)
+insert into sealed (fact_id, recipient, jwe)
+select * from unnest($20::uuid[], $21::text[], $22::bytea[]);
 
 -- notify --
 -- Wakes the relay of another process when this commits.
