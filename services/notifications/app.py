@@ -44,13 +44,16 @@ async def service(settings: Settings) -> AsyncIterator[list[Job]]:
     """Intake of facts, mail worker, relay of receipts, API and housekeeping of one process."""
     members = Members(settings.directory_file)
 
+    records: int = 0
     planned: Sequence[Alert] = ()
 
     async def work(connection: asyncpg.Connection, batch: Sequence[Located], unstorable: bool) -> None:
-        nonlocal planned
+        nonlocal records, planned
         planned = await store.apply(connection, batch, unstorable, members.current())
+        records = len(batch)
 
     def committed() -> None:
+        log.info("batch", extra={"records": records, "outcomes": dict(Counter(alert.kind for alert in planned))})
         for channel, count in Counter(alert.channel for alert in planned).items():
             line.telemetry.add("ruta.alerts", count, channel=channel)
         if planned:

@@ -1,7 +1,6 @@
 """The transaction of a batch of facts: alerts that are new, their jobs, the receipts of what lies in the inbox."""
 
 import logging
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -50,8 +49,6 @@ async def apply(
     now = clock.now()
     delivered = [alert for alert in new if alert.channel is AlertChannel.INBOX]
     await receipts.append(connection, [receipts.Entry(a.id, ReceiptStatus.DELIVERED, now) for a in delivered])
-    kinds = dict(Counter(alert.kind for alert in new))
-    log.info("batch", extra={"records": len(batch), "outcomes": kinds | {"unreadable": len(unreadable)}})
     return new
 
 

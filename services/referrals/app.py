@@ -1,6 +1,7 @@
 """The referral service, put together: one constructor, used by the process and by tests."""
 
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -42,7 +43,7 @@ async def service(settings: Settings) -> AsyncIterator[list[Job]]:
     """Intake, relay, API and housekeeping of one process."""
     members = Members(settings.directory_file)
     folded, throttle = Folded(), Throttle()
-    counted: Mapping[tuple[str, str], int] = {}
+    counted: Counter[tuple[str, str]] = Counter()
 
     async def work(connection: asyncpg.Connection, batch: Sequence[Located], unstorable: bool) -> None:
         cluster = line.intake.cluster or await line.intake.learn()
@@ -60,6 +61,7 @@ async def service(settings: Settings) -> AsyncIterator[list[Job]]:
         )
 
     def committed() -> None:
+        store.report(folded, counted)
         for (outcome, reason), count in counted.items():
             line.telemetry.add("ruta.outcomes", count, outcome=outcome, reason=reason)
         for topic, seconds in throttle.pauses(folded, time.monotonic()):

@@ -69,9 +69,7 @@ async def apply(
     if folded.errors:
         await _bear(connection, folded.errors, bearable)
     await write(connection, folded, found, notify=notify)
-    counted = Counter((one.fact.outcome, _reason(one)) for one in folded.facts if one.answer)
-    _report(folded, counted)
-    return folded, counted
+    return folded, Counter((one.fact.outcome, _reason(one)) for one in folded.facts if one.answer)
 
 
 async def look_up(connection: asyncpg.Connection, entries: Sequence[Entry]) -> Found:
@@ -191,7 +189,8 @@ def _row(decided: Decided) -> tuple[object, ...]:
     )  # fmt: skip
 
 
-def _report(folded: Folded, counted: Counter[tuple[str, str]]) -> None:
+def report(folded: Folded, counted: Counter[tuple[str, str]]) -> None:
+    """Log what ``apply`` did, once it is committed: until then somebody waits."""
     for error in folded.errors:
         log.critical("internal error in the rules, record quarantined", extra={"reason": logs.describe(error)})
     told = {reason or outcome: count for (outcome, reason), count in counted.items()}

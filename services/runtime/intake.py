@@ -47,6 +47,9 @@ Work = Callable[[asyncpg.Connection, Sequence[Located], bool], Awaitable[None]]
 the database refused to store: quarantine it without storing anything of its content."""
 
 
+async def _nothing() -> None: ...
+
+
 @dataclass
 class Intake:
     """Takes batches of one consumer in order. ``connection`` is used by nobody else.
@@ -61,7 +64,7 @@ class Intake:
     wanted: Callable[[str], bool]
     group: str
     instance: str
-    after_commit: Callable[[], None] = lambda: None
+    after_commit: Callable[[], Awaitable[None]] = _nothing
     consumer: Any = None
     cluster: kafka.Cluster | None = None
     busy_since: float | None = None
@@ -235,7 +238,7 @@ class Intake:
             else:
                 failpoints.hit("intake.committed")
                 self.positions.moved(after)
-                self.after_commit()
+                await self.after_commit()
                 return None
         if unstorable:
             raise RuntimeError("the database refuses even to quarantine a record")

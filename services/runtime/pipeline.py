@@ -1,5 +1,6 @@
 """What a service is made of that takes records, works in one transaction and publishes what it wrote."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -75,8 +76,9 @@ async def pipeline(
             after_send=lambda rows: telemetry.add("ruta.outbox.sent", rows),
         )  # fmt: skip
 
-        def after_commit() -> None:
+        async def after_commit() -> None:
             relay.wake.set()
+            await asyncio.sleep(0)  # the relay asks for what was written, and while the database answers it is counted
             committed()
 
         intake = Intake(
