@@ -1,6 +1,5 @@
 """`ruta bench`: speed as ratios within one run, on throwaway systems on this machine only."""
 
-import asyncio
 import json
 import logging
 import os
@@ -15,6 +14,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from secrets import randbelow
 from typing import Any
+
+import uvloop
 
 from contracts.directory import SEED, Directory
 from contracts.directory import load as read_directory
@@ -32,6 +33,8 @@ PROFILE = "profile"
 APART = {SOAK, PROFILE}
 
 _LATENCY_SECONDS = 20.0
+_LEAD = 0.25
+"""So many events more, by their number, before those that are measured: a steady load, not its beginning."""
 _SPARE_EVENTS = 40
 """Rows for what is killed and asked again."""
 
@@ -58,16 +61,16 @@ def run(
     folder = keep or default_root() / "bench"
     result: dict[str, Any] = {}
     if not wanted or set(wanted) - APART:
-        result, raw = asyncio.run(measure(set(wanted) - APART or set(PARTS), events, naive_events, drawn, workers))
+        result, raw = uvloop.run(measure(set(wanted) - APART or set(PARTS), events, naive_events, drawn, workers))
         say(f"raw results: {_keep(folder, result, raw)}")
     if PROFILE in wanted:
         stacks = folder / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-stacks"
         make_folder(folder, 0o700)
         make_folder(stacks, 0o700)
-        result |= _machine() | {"seed": drawn, "profile": asyncio.run(profiled(stacks, events, drawn, workers))}
+        result |= _machine() | {"seed": drawn, "profile": uvloop.run(profiled(stacks, events, drawn, workers))}
         say(f"raw results: {_keep(folder, result, {})}, stacks for any flame graph: {stacks}")
     if SOAK in wanted:
-        found, samples = asyncio.run(soaked(minutes, per_second, drawn, workers))
+        found, samples = uvloop.run(soaked(minutes, per_second, drawn, workers))
         result |= _machine() | {"seed": drawn, "soak": found}
         kept = _keep(folder, result, {"samples": [asdict(one) for one in samples]})
         write_private(kept.with_suffix(".svg"), chart.draw(samples))
@@ -168,7 +171,8 @@ async def _latencies(
         count = round(min(most, per_s * _LATENCY_SECONDS))
         say(f"latency: {count} events at {per_s:.0f} per second")
         made = load.make(directory, count, seed + 2 + number)
-        figures, every = await parts.run_latency(stack, parts.flat(made), per_s, seed, name)
+        lead = load.make(directory, round(count * _LEAD), seed + 5 + number)
+        figures, every = await parts.run_latency(stack, parts.flat(lead), parts.flat(made), per_s, seed, name)
         result |= figures
         raw |= every
 

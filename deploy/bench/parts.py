@@ -95,12 +95,16 @@ async def run_mails(stack: Stack, seconds: float = MAILS_FOR) -> Figures:
     return {"mails_per_s": round((waiting - left) / took, 1)}
 
 
-async def run_latency(stack: Stack, rows: list[Row], per_s: float, seed: int, name: str) -> tuple[Figures, Figures]:
-    """Latencies at one load: the figures, and every single one."""
-    # What a part before has left to be written would be written beside these events, and weigh on their commits.
+async def run_latency(
+    stack: Stack, lead: list[Row], rows: list[Row], per_s: float, seed: int, name: str
+) -> tuple[Figures, Figures]:
+    """Latencies at one load, after the rows of ``lead`` at the same: the figures, and every single one."""
+    # What a part before has left to be written would be written beside these events, and weigh on their commits; and
+    # what follows a checkpoint writes whole pages.
     async with administrator(stack.target) as connection:
         await connection.execute("checkpoint")
     await asyncio.to_thread(os.sync)
+    await latency.measure(stack.target, lead, per_s, seed)
     with processes.cpu_seconds(stack) as cpu:
         found = await latency.measure(stack.target, rows, per_s, seed)
     figures = {

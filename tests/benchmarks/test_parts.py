@@ -38,8 +38,8 @@ async def test_ruta_under_load_then_its_rows_copied_and_the_ledger_holds(measure
 
 
 async def test_latency_counts_every_applied_row(measured: Stack) -> None:
-    rows = parts.flat(load.make(DIRECTORY, 30, seed=4))
-    figures, raw = await parts.run_latency(measured, rows, per_s=20, seed=4, name="20_per_s")
+    lead, rows = (parts.flat(load.make(DIRECTORY, events, seed)) for events, seed in ((10, 9), (30, 4)))
+    figures, raw = await parts.run_latency(measured, lead, rows, per_s=20, seed=4, name="20_per_s")
     kept = raw["latencies_at_20_per_s"]
     assert kept["missing"] == 0
     assert len(kept["to_alert"]) == len(rows)
