@@ -50,3 +50,12 @@ async def test_a_server_that_does_not_come_up_is_an_error(
         proxy.be(Weather.GONE)
         with pytest.raises(database.NOT_UP):
             await database.connect(settings(proxy.port))
+
+
+async def test_only_who_asks_for_it_commits_without_the_disk(stack: Stack, settings: Callable[[int], Settings]) -> None:
+    own = settings(stack.ports.postgres)
+    for more, waits in (({}, "on"), (database.LAZILY, "off")):
+        connection = await database.connect(own, more=more)
+        assert await connection.fetchval("show synchronous_commit") == waits
+        assert await connection.fetchval("show plan_cache_mode") == "force_generic_plan"
+        await connection.close()
