@@ -76,7 +76,11 @@ async def look_up(connection: asyncpg.Connection, entries: Sequence[Entry]) -> F
     """Lock what these records may change, and read what they are decided on."""
     declared = [entry for entry in entries if isinstance(entry.content, Declaration)]
     opening = {opened for entry in declared if (opened := entry.opens)}
-    asked = {(entry.owner, details.person) for entry in declared if (details := _request(entry))}
+    asked = {
+        (entry.owner, entry.content.details.person)
+        for entry in declared
+        if isinstance(entry.content, Declaration) and isinstance(entry.content.details, Requested)
+    }
     if opening:
         await connection.execute(_SQL["ensure"], list(opening), [sender for sender, _ in asked])
     locked = await _lock(connection, declared, opening)
@@ -119,11 +123,6 @@ async def _lock(
     # Only what was sent on has others behind it.
     parted = [row["referral"] for row in roots if row["state"] in (State.REDIRECTED, State.VOIDED)]
     return [*roots, *await connection.fetch(_SQL["lock_chains"], parted)] if parted else roots
-
-
-def _request(entry: Entry) -> Requested | None:
-    content = entry.content
-    return content.details if isinstance(content, Declaration) and isinstance(content.details, Requested) else None
 
 
 async def _formers(connection: asyncpg.Connection, asked: Collection[Person]) -> dict[Person, list[Former]]:

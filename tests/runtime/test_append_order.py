@@ -5,17 +5,13 @@ import asyncio
 import pytest
 
 from deploy.embedded.stack import Stack
-from tests.support.database import connect, own_schema
+from tests.support.database import APPEND_FACT, connect, own_schema
 from tests.support.wire import eventually
 
 pytestmark = pytest.mark.anyio
 
 APPEND = {
-    "referrals": (
-        "insert into fact (fact_id, kind, outcome, owner, digest, parties, received_at, cluster, topic_id, partition,"
-        " record_offset, ordinal, answer, value) values (gen_random_uuid(), 'quarantined', 'quarantined', 'imebu',"
-        " sha256(''), '{}', now(), 'c', 't', 0, 0, 0, true, '{}') returning position"
-    ),
+    "referrals": APPEND_FACT,
     "notifications": (
         "with made as ("
         " insert into alert (alert_id, fact_id, recipient, channel, kind, actor, occurred_at, status)"

@@ -13,7 +13,7 @@ from deploy.embedded.stack import Stack
 from services import referrals
 from services.runtime import relay, sql
 from services.runtime.relay import Relay
-from tests.support.database import connect, own_schema
+from tests.support.database import APPEND_FACT, connect, own_schema
 from tests.support.wire import eventually
 
 pytestmark = pytest.mark.anyio
@@ -31,7 +31,7 @@ async def test_a_frozen_holder_is_replaced(stack: Stack, schema: str, monkeypatc
     monkeypatch.setattr(relay, "FENCED_AFTER", 0.5)
     holder, connection = await connect(stack, "referrals_app", schema), await connect(stack, "referrals_app", schema)
     assert await holder.fetchval(SQL["relay_lock"])
-    await waiting_fact(connection)
+    await connection.execute(APPEND_FACT)
     standby = Relay(connection, cast(AIOKafkaProducer, None), SQL, lambda row: [], "unused", "received_at")
     running = asyncio.ensure_future(standby.run())
     try:
@@ -60,14 +60,6 @@ async def test_a_holder_that_has_nothing_to_do_keeps_its_place(
     await asyncio.wait([running])
     await holder.close()
     await connection.close()
-
-
-async def waiting_fact(connection: asyncpg.Connection) -> None:
-    await connection.execute(
-        "insert into fact (fact_id, kind, outcome, owner, digest, parties, received_at, cluster, topic_id, partition,"
-        " record_offset, ordinal, answer, value) values (gen_random_uuid(), 'quarantined', 'quarantined', 'imebu',"
-        " sha256(''), '{}', now(), 'c', 't', 0, 0, 0, true, '{}')"
-    )
 
 
 async def moved(stack: Stack, schema: str) -> bool:

@@ -11,6 +11,13 @@ import services
 from deploy.embedded.stack import Stack
 from services.runtime import migrations
 
+APPEND_FACT = (
+    "insert into fact (fact_id, kind, outcome, owner, digest, parties, received_at, cluster, topic_id, partition,"
+    " record_offset, ordinal, answer, value) values (gen_random_uuid(), 'quarantined', 'quarantined', 'imebu',"
+    " sha256(''), '{}', now(), 'c', 't', 0, 0, 0, true, '{}') returning position"
+)
+"""A fact by itself, for what looks at the table and not at the rules."""
+
 
 async def connect(stack: Stack, role: str, schema: str | None = None) -> asyncpg.Connection:
     """A connection as ``role`` with ``schema`` (its own unless given) in view; ``ruta_admin`` is the superuser."""
