@@ -12,6 +12,13 @@ COLOMBIA = timezone(timedelta(hours=-5))
 _CATALOGUE = Path(__file__).parent / "labels" / "moments_es_CO.toml"
 
 
+def local_date(at: datetime) -> date:
+    """The day that it is in Colombia, which is UTC's for nineteen hours only. Raises ValueError if naive."""
+    if at.tzinfo is None:
+        raise ValueError("a moment needs its offset")
+    return at.astimezone(COLOMBIA).date()
+
+
 def moment(at: datetime) -> str:
     """A time in full: ``24 de noviembre de 2026, 10:05 a. m.``. Raises ValueError if naive."""
     return _written("moment", at)

@@ -31,7 +31,7 @@ def _calendar_day(given: object) -> object:
 
 
 Day = Annotated[date, Field(strict=False), BeforeValidator(_calendar_day)]
-"""A day of the calendar, YYYY-MM-DD (RFC 3339 full-date)."""
+"""A day of the calendar in Colombia, YYYY-MM-DD (RFC 3339 full-date)."""
 
 PersonRef = UUID
 """The issuing institution's random reference of a person; means nothing outside that institution."""

@@ -42,8 +42,8 @@ def run(referrals: int, seed: int | None, as_json: bool, workers: int) -> int:
 
 
 async def _run(folder: Path, referrals: int, seed: int, as_json: bool, workers: int) -> int:
-    today = datetime.now(UTC).date()
-    stories, owed = draw(load(SEED), referrals, seed, today), duties.draw(seed, today)
+    now = datetime.now(UTC)
+    stories, owed = draw(load(SEED), referrals, seed, now), duties.draw(seed, now)
     _say(f"{referrals} referrals, seed {seed}")
     ports = Ports.free(workers)
     async with Stack(folder / "state", ports, report=lambda what, how: _say(f"{what}: {how}")) as stack:

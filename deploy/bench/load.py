@@ -8,7 +8,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import NamedTuple
 from uuid import UUID, uuid4
 
@@ -80,9 +80,9 @@ class Load:
 
 def make(directory: Directory, events: int, seed: int) -> Load:
     """At least ``events`` rows. Ids and keys are new at every call; who asks whom for what follows from the seed."""
-    today = datetime.now(UTC).date()
+    now = datetime.now(UTC)
     # Five steps is a little more than the mean of a story; what is too much falls away.
-    stories = draw(directory, max(1, events // 5 * 2), seed, today)
+    stories = draw(directory, max(1, events // 5 * 2), seed, now)
     needed, count = [], 0
     for story in stories:
         if count >= events:
@@ -93,16 +93,16 @@ def make(directory: Directory, events: int, seed: int) -> Load:
     waves: list[list[Row]] = [[] for _ in range(max(len(story.path) for story in needed))]
     for story in needed:
         for step, verb in enumerate(story.path):
-            waves[step] += _step(story, step, verb, overlay, today)
+            waves[step] += _step(story, step, verb, overlay, now)
     return Load(tuple(waves), len(needed), seed)
 
 
-def _step(story: Story, step: int, verb: Verb, overlay: Overlay, today: date) -> Iterable[Row]:
+def _step(story: Story, step: int, verb: Verb, overlay: Overlay, now: datetime) -> Iterable[Row]:
     who = story.step_after(step)
     assert who is not None
     made = declare(
         who[1],
-        details(story, verb, today),
+        details(story, verb, now),
         referral=story.referral,
         need=story.need,
         by=Official(id="funcionario-1"),

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from random import Random
 from uuid import UUID
 
@@ -24,6 +24,7 @@ from contracts.declarations import (
     Voided,
 )
 from contracts.legal import AuthorisationChannel, LegalBasis
+from contracts.moments import local_date
 from contracts.reasons import (
     NeedResult,
     Outcome,
@@ -74,7 +75,7 @@ class Duty:
     steps: tuple[Step, ...]
 
 
-def draw(seed: int, today: date) -> tuple[Duty, ...]:
+def draw(seed: int, now: datetime) -> tuple[Duty, ...]:
     """The scenes with ids of their own."""
     random = Random(f"duties {seed}")  # noqa: S311 - a demonstration that can be repeated
 
@@ -82,7 +83,7 @@ def draw(seed: int, today: date) -> tuple[Duty, ...]:
         return UUID(int=random.getrandbits(128), version=4)
 
     scenes = (_ping_pong, _unaccompanied_child, _revocation, _double_referral, _acceptance_reverted, _void)
-    return tuple(scene(new, today) for scene in scenes)
+    return tuple(scene(new, local_date(now)) for scene in scenes)
 
 
 New = Callable[[], UUID]

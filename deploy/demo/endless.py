@@ -23,9 +23,9 @@ async def play(target: Target) -> None:
     """Play until cancelled."""
     async with playing(target) as play:
         for seed in count(int(datetime.now(UTC).timestamp())):
-            today = datetime.now(UTC).date()
-            for duty in duties.draw(seed, today):
+            now = datetime.now(UTC)
+            for duty in duties.draw(seed, now):
                 await play.perform(duty)
-            for story in draw(target.directory, ROUND, seed, today):
+            for story in draw(target.directory, ROUND, seed, now):
                 await play.request(story)
                 await asyncio.sleep(EVERY)

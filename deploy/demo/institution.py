@@ -119,7 +119,7 @@ class Actor:
     def _declare(self, story: Story, verb: Verb, because_of: UUID | None = None) -> Declaration:
         made = declare(
             self.code,
-            details(story, verb, datetime.now(UTC).date()),
+            details(story, verb, datetime.now(UTC)),
             referral=story.referral,
             need=story.need,
             by=Official(id="funcionario-1"),

@@ -6,7 +6,7 @@ ones make: they send a record twice, reuse an id, answer in the wrong state or s
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from random import Random
 from uuid import UUID
@@ -26,6 +26,7 @@ from contracts.declarations import (
 )
 from contracts.directory import Directory, Institution
 from contracts.legal import Assent, AuthorisationChannel, LegalBasis, Representative
+from contracts.moments import local_date
 from contracts.reasons import NeedResult, Outcome, RefusalReason, WithdrawalReason
 from contracts.values import Basis, DataClass, DocumentType, FirstAction, Flag, Service, Urgency, Verb
 
@@ -77,7 +78,7 @@ class Story:
         return verb, self.sender if verb in SENDERS_STEPS else self.recipient
 
 
-def draw(directory: Directory, count: int, seed: int, today: date) -> tuple[Story, ...]:
+def draw(directory: Directory, count: int, seed: int, now: datetime) -> tuple[Story, ...]:
     """``count`` stories in which every institution asks and is asked, as far as the count allows."""
     random = Random(seed)  # noqa: S311 - a demonstration that can be repeated
     senders, recipients = list(directory.institutions), list(directory.institutions)
@@ -91,7 +92,7 @@ def draw(directory: Directory, count: int, seed: int, today: date) -> tuple[Stor
         recipient = recipients[turn % len(recipients)]
         if recipient is sender:
             recipient = recipients[(turn + 1) % len(recipients)]
-        stories.append(_story(random, number, sender, recipient, today))
+        stories.append(_story(random, number, sender, recipient, local_date(now)))
     return tuple(stories)
 
 
@@ -146,8 +147,9 @@ def authorised(today: date) -> LegalBasis:
     )
 
 
-def details(story: Story, verb: Verb, today: date) -> Details:
-    """What a step carries."""
+def details(story: Story, verb: Verb, now: datetime) -> Details:
+    """What a step carries that is taken ``now``."""
+    today = local_date(now)
     match verb:
         case Verb.REQUESTED:
             return story.request

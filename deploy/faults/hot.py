@@ -25,6 +25,7 @@ from contracts.declarations import (
     Requested,
     Resumed,
 )
+from contracts.moments import local_date
 from contracts.reasons import NeedResult, ReversalReason
 from contracts.sdk import Official, declare
 from contracts.values import InformationItem
@@ -117,7 +118,7 @@ def _closing(asked: Declaration) -> Iterator[Declaration]:
 def _going_on(asked: Declaration) -> Iterator[Declaration]:
     yield _about(asked, RECEIVER, Received())
     steps: tuple[Details, ...] = (
-        Accepted(unit="equipo-1", planned_on=datetime.now(UTC).date()),
+        Accepted(unit="equipo-1", planned_on=local_date(datetime.now(UTC))),
         InformationRequested(items=(InformationItem.CONTACT,)),
         Resumed(),
         AcceptanceReverted(reason=ReversalReason.CAPACITY_LOST),

@@ -96,6 +96,6 @@ async def loaded(target: Target, seed: int) -> AsyncIterator[Load]:
 def _stories(seed: int) -> Iterator[Story]:
     """Without end. Mistakes are left out: what is sent again after a fault is mistake enough."""
     while True:
-        for story in draw(load(SEED), _ROUND, seed, datetime.now(UTC).date()):
+        for story in draw(load(SEED), _ROUND, seed, datetime.now(UTC)):
             yield dataclasses.replace(story, mistake=None)
         seed += 1

@@ -120,7 +120,7 @@ async def _make_anew(system: System) -> list[int]:
 
 def requests(system: System, count: int) -> Iterator[Declaration]:
     keys = next(iter(system.load.play.actors.values())).keys
-    stories = draw(load(SEED), count, system.random.randrange(2**31), datetime.now(UTC).date())
+    stories = draw(load(SEED), count, system.random.randrange(2**31), datetime.now(UTC))
     for story in stories:
         referral = uuid4()
         made = declare(OUTSIDER, story.request, referral=referral, need=uuid4(), by=Official("o-1"), system="faults")

@@ -1,7 +1,7 @@
 """What a declaration must say beyond its place in the life cycle: persons, legal bases, competence, papers. Pure."""
 
 from collections.abc import Mapping
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from types import MappingProxyType
 
 from contracts import topics
@@ -22,7 +22,7 @@ from contracts.declarations import (
 from contracts.directory import Institution
 from contracts.envelope import Envelope, Flaw
 from contracts.legal import LegalBasis
-from contracts.moments import COLOMBIA
+from contracts.moments import local_date
 from contracts.reasons import HoldReason, NeedResult, NotAchievedReason, RefusalReason, reason
 from contracts.values import AuthType, Basis, Problem, Refusal, State, Urgency
 from services.referrals.chain import Chain, Members
@@ -106,7 +106,7 @@ def basis(given: LegalBasis, recipient: Institution, asked: Requested, now: date
         return Refusal.URGENCY_NOT_VITAL
     if given.basis is not Basis.AUTHORISATION:
         return None
-    today: date = now.astimezone(COLOMBIA).date()
+    today = local_date(now)
     if given.given_on is not None and given.given_on > today:
         return Refusal.AUTHORISATION_DATED_AHEAD
     if given.expires_on is not None and given.expires_on < today:

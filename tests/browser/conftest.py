@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -42,7 +42,7 @@ async def system(browser: Browser, session_folder: Path) -> AsyncIterator[Stack]
 @pytest.fixture(scope="package")
 async def stories(system: Stack) -> tuple[Story, ...]:
     """Stories with all their steps and mistakes, told and quiet."""
-    drawn = draw(system.target.directory, STORIES, SEED, date(2026, 11, 24))
+    drawn = draw(system.target.directory, STORIES, SEED, datetime.now(UTC))
     async with asyncio.timeout(120), playing(system.target) as play:
         await play.open_all(drawn)
         while play.unanswered():
@@ -54,7 +54,7 @@ async def stories(system: Stack) -> tuple[Story, ...]:
 @pytest.fixture(scope="package")
 async def owed(system: Stack, stories: tuple[Story, ...]) -> dict[str, Duty]:
     """A conflict that nobody has resolved, and a revocation that two of three holders have not confirmed."""
-    drawn = {duty.name: duty for duty in duties.draw(SEED, datetime.now(UTC).date())}
+    drawn = {duty.name: duty for duty in duties.draw(SEED, datetime.now(UTC))}
     left = {
         "conflict": replace(drawn["ping-pong"], steps=drawn["ping-pong"].steps[:4]),
         "revocation": replace(drawn["revocation"], steps=drawn["revocation"].steps[:5]),

@@ -37,7 +37,7 @@ async def main() -> None:
             await stack.start_status()
             for name in (*stack.services, "status"):
                 await stack.wait_ready(name, 60)
-            stories = draw(stack.target.directory, STORIES, 20, datetime.now(UTC).date())
+            stories = draw(stack.target.directory, STORIES, 20, datetime.now(UTC))
             async with playing(stack.target) as play:
                 for story in stories:
                     await play.request(story)

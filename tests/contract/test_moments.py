@@ -48,3 +48,20 @@ def test_tables_have_a_shorter_form() -> None:
 )
 def test_an_age_is_one_unit(since: timedelta, text: str) -> None:
     assert moments.age(NOW - since, NOW) == text
+
+
+@pytest.mark.parametrize(
+    ("at", "on"),
+    [
+        (datetime(2026, 11, 25, 4, 59, 59, tzinfo=UTC), date(2026, 11, 24)),
+        (datetime(2026, 11, 25, 5, tzinfo=UTC), date(2026, 11, 25)),
+        (datetime(2026, 11, 25, 7, tzinfo=timezone(timedelta(hours=3))), date(2026, 11, 24)),
+    ],
+)
+def test_the_day_is_colombias(at: datetime, on: date) -> None:
+    assert moments.local_date(at) == on
+
+
+def test_a_day_needs_an_offset() -> None:
+    with pytest.raises(ValueError, match="offset"):
+        moments.local_date(datetime(2026, 1, 1))  # noqa: DTZ001

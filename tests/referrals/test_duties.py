@@ -1,6 +1,6 @@
 """The scenes of the demonstration, decided by the rules alone: each step gets the answer that it shows."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -8,15 +8,15 @@ from contracts.declarations import Redirected, Requested
 from contracts.directory import SEED, load
 from contracts.facts import RefusedFact
 from contracts.sdk.declare import VERBS
-from contracts.values import State, Verb
-from deploy.demo import duties
+from contracts.values import Basis, State, Verb
+from deploy.demo import duties, stories
 from deploy.demo.duties import Duty
+from services.referrals import policy
 from services.referrals.referral import StopDuty
 from tests.referrals.stage import Stage
 from tests.support import builders as make
 
-TODAY = make.NOW.date()
-DUTIES = {duty.name: duty for duty in duties.draw(7, TODAY)}
+DUTIES = {duty.name: duty for duty in duties.draw(7, make.NOW)}
 
 
 def played(duty: Duty) -> Stage:
@@ -37,9 +37,26 @@ def test_every_step_is_answered_as_the_scene_says(name: str) -> None:
 
 @pytest.mark.parametrize("name", DUTIES)
 def test_the_same_seed_plays_the_same_and_another_has_other_ids(name: str) -> None:
-    assert DUTIES[name] == {duty.name: duty for duty in duties.draw(7, TODAY)}[name]
-    tomorrow = {duty.name: duty for duty in duties.draw(8, TODAY + timedelta(days=1))}[name]
+    assert DUTIES[name] == {duty.name: duty for duty in duties.draw(7, make.NOW)}[name]
+    tomorrow = {duty.name: duty for duty in duties.draw(8, make.NOW + timedelta(days=1))}[name]
     assert {step.referral for step in tomorrow.steps}.isdisjoint(step.referral for step in DUTIES[name].steps)
+
+
+@pytest.mark.parametrize("hour", range(24))
+def test_what_is_asked_at_any_hour_rests_on_an_authorisation_of_that_day(hour: int) -> None:
+    """From seven in the evening UTC has the next day already, on which nobody can have authorised anything yet."""
+    now, directory = datetime(2026, 11, 24, hour, tzinfo=UTC), load(SEED)
+    asked = [story.request for story in stories.draw(directory, 200, 7, now)]
+    sharing = [(one.legal_basis, directory.by_code[one.recipient], one) for one in asked]
+    first = DUTIES["revocation"].steps[0].details
+    assert isinstance(first, Requested)
+    for duty in duties.draw(7, now):
+        steps = [step.details for step in duty.steps if step.answer == "redirected"]
+        sharing += [
+            (one.legal_basis, directory.by_code[one.target], first) for one in steps if isinstance(one, Redirected)
+        ]
+    assert sum(basis.basis is Basis.AUTHORISATION for basis, _, _ in sharing) > 20
+    assert [policy.basis(basis, recipient, one, now) for basis, recipient, one in sharing] == [None] * len(sharing)
 
 
 def test_the_loop_opens_no_third_referral_and_is_decided() -> None:
