@@ -23,7 +23,7 @@ async def keys(connection: asyncpg.Connection, scopes: Collection[Scope]) -> dic
     found = await _current(connection, scopes)
     if missing := scopes - found.keys():
         made = [(uuid4(), owner, scope, os.urandom(seal.KEY_BYTES)) for owner, scope in sorted(missing)]
-        found |= _ready(await connection.fetch(_SQL["make"], *map(list, zip(*made, strict=True))))
+        found |= _ready(await connection.fetch(_SQL["make"], *sql.columns(made, 4)))
         if taken := missing - found.keys():  # somebody else made them at the same moment
             found |= await _current(connection, taken)
     return found

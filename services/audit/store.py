@@ -44,7 +44,7 @@ async def first_uses(connection: asyncpg.Connection, uses: Collection[Use]) -> d
     """Who used these event ids first, where somebody did."""
     if not uses:
         return {}
-    rows = await connection.fetch(_SQL["first_uses"], *map(list, zip(*uses, strict=True)))
+    rows = await connection.fetch(_SQL["first_uses"], *sql.columns(uses, 2))
     return {(row["owner"], str(row["event_id"])): FirstUse(row["index"], row["same"]) for row in rows}
 
 
@@ -61,14 +61,10 @@ async def append(connection: asyncpg.Connection, batch: Batch, signer: Signer) -
     await connection.execute(
         _SQL["append"],
         *(batch.first_index, len(batch.leaves), batch.head.root, signed),
-        *(*_turned(spans, 5), *_turned(full, 3), *_turned(batch.sealed, 2), *_turned(uses, 4)),
-        *(batch.leaves, *_turned(batch.columns, len(Columns._fields))),
+        *(*sql.columns(spans, 5), *sql.columns(full, 3), *sql.columns(batch.sealed, 2), *sql.columns(uses, 4)),
+        *(batch.leaves, *sql.columns(batch.columns, len(Columns._fields))),
     )
     return signed
-
-
-def _turned(rows: Sequence[Sequence[object]], width: int) -> list[list[object]]:
-    return [list(column) for column in zip(*rows, strict=True)] or [[] for _ in range(width)]
 
 
 def named(items: Sequence[Arrival | Gap]) -> tuple[set[str], set[str], set[Use]]:

@@ -1,13 +1,13 @@
 """The queue of mails: PgQueuer in a schema of its own, on our connections and in our transactions.
 
 A job is only a reminder that an alert waits: its payload is the alert's id. That there is one job per alert comes
-from the alert's key, because both are written in one transaction; PgQueuer's own deduplication is not used.
+from the alert's key, because both are written in one statement (``tell`` in ``sql/intake.sql``); PgQueuer's own
+deduplication is not used.
 """
 
 import json
 from collections.abc import Sequence
 from datetime import timedelta
-from pathlib import Path
 from uuid import UUID
 
 import asyncpg
@@ -20,17 +20,8 @@ from pgqueuer.domain.settings import DBSettings
 from pgqueuer.domain.types import Channel, QueueEntrypoint, QueueManagerId
 from pgqueuer.ports.repository import EntrypointExecutionParameter
 
-from contracts.values import Urgency
-from services.notifications.routing import Alert
-from services.runtime import sql
-
-_SQL = sql.load(Path(__file__).parent / "sql" / "jobs.sql")
-
 SETTINGS = DBSettings(prefix="", db_schema="pgqueuer", channel=Channel("ch_pgqueuer"))
 EMAIL = QueueEntrypoint("email")
-
-PRIORITY = {Urgency.U0: 3, Urgency.U1: 2, Urgency.U2: 1, Urgency.U3: 0, None: 0}
-"""The higher goes first."""
 
 LOG_KEPT = timedelta(days=7)
 """PgQueuer writes a line per step of a job; receipts are the record, these lines are for the operator only."""
@@ -49,17 +40,6 @@ def queries(connection: asyncpg.Connection) -> Queries:
 def install_sql() -> str:
     """What the pinned release installs into its schema; ``migrations_pgqueuer/0001`` is exactly this."""
     return schema_ddl.render_install(SETTINGS, create_schema=False) + "\n"
-
-
-async def enqueue(connection: asyncpg.Connection, alerts: Sequence[Alert]) -> None:
-    """One job per alert, in the caller's transaction; the most urgent are taken first.
-
-    The rows are those of PgQueuer's own statement, without its line in the log that a job was queued: the alert says
-    that, and the line with its indexes cost as much as the job.
-    """
-    if alerts:
-        payloads, priorities = [alert.id.bytes for alert in alerts], [PRIORITY[alert.urgency] for alert in alerts]
-        await connection.execute(_SQL["enqueue"], str(EMAIL), payloads, priorities)
 
 
 async def claim(connection: asyncpg.Connection, worker: QueueManagerId, most: int, stale: timedelta) -> list[Job]:

@@ -39,7 +39,7 @@ async def append(connection: asyncpg.Connection, entries: Sequence[Entry]) -> No
         (receipt_id(e.alert, e.status, e.attempt), e.alert, e.status, e.attempt, e.code, e.problem, e.at)
         for e in entries
     ]
-    await connection.execute(_SQL["append"], *map(list, zip(*rows, strict=True)))
+    await connection.execute(_SQL["append"], *sql.columns(rows, 7))
 
 
 def messages(row: asyncpg.Record) -> Iterator[Message]:

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
 
@@ -13,9 +12,9 @@ from contracts.codec import Located
 from contracts.directory import Institution
 from contracts.envelope import Flaw, trace_context
 from contracts.facts import Fact
-from contracts.receipts import AlertChannel, ReceiptStatus
+from contracts.receipts import AlertChannel, ReceiptStatus, receipt_id
 from contracts.values import Problem, Urgency
-from services.notifications import jobs, receipts
+from services.notifications import jobs
 from services.notifications.routing import TOLD, Alert, Told, plan
 from services.runtime import clock, failpoints, sql
 
@@ -42,13 +41,9 @@ async def apply(
             traces[fact.id] = trace_context(located.record.headers)
     failpoints.hit("intake.decoded")
     await _remember(connection, unreadable)
-    new = await _insert(connection, planned, traces)
     failpoints.hit("intake.planned")
-    await jobs.enqueue(connection, [alert for alert in new if alert.channel is AlertChannel.EMAIL])
-    failpoints.hit("intake.queued")
-    now = clock.now()
-    delivered = [alert for alert in new if alert.channel is AlertChannel.INBOX]
-    await receipts.append(connection, [receipts.Entry(a.id, ReceiptStatus.DELIVERED, now) for a in delivered])
+    new = await _tell(connection, planned, traces)
+    failpoints.hit("intake.told")
     return new
 
 
@@ -60,7 +55,7 @@ def read(located: Located) -> Fact | Flaw:
         return Flaw(Problem.INTERNAL_ERROR)
 
 
-async def _insert(
+async def _tell(
     connection: asyncpg.Connection, planned: Sequence[Alert], traces: Mapping[UUID, str | None]
 ) -> list[Alert]:
     if not planned:
@@ -69,9 +64,8 @@ async def _insert(
     asked: dict[UUID | None, Urgency] = {a.referral: a.urgency for a in planned if a.urgency is not None}
     by_id = {alert.id: alert for alert in planned}
     rows = [_row(alert, asked, traces[alert.fact_id]) for alert in by_id.values()]
-    inserted = await connection.fetch(_SQL["insert"], *map(list, zip(*rows, strict=True)))
-    urgencies = {row["alert_id"]: row["urgency"] and Urgency(row["urgency"]) for row in inserted}
-    return [replace(by_id[alert], urgency=urgency) for alert, urgency in urgencies.items()]
+    inserted = await connection.fetch(_SQL["tell"], *sql.columns(rows, 18), clock.now(), jobs.EMAIL)
+    return [by_id[row["alert_id"]] for row in inserted]
 
 
 def _row(alert: Alert, asked: Mapping[UUID | None, Urgency], traceparent: str | None) -> tuple[object, ...]:
@@ -82,6 +76,7 @@ def _row(alert: Alert, asked: Mapping[UUID | None, Urgency], traceparent: str | 
         asked.get(alert.referral) if inherits else None, alert.actor, alert.occurred_at, alert.reason, alert.detail,
         alert.verb, alert.event, alert.record_offset, traceparent,
         "delivered" if alert.channel is AlertChannel.INBOX else "planned",
+        receipt_id(alert.id, ReceiptStatus.DELIVERED, 0) if alert.channel is AlertChannel.INBOX else None,
     )  # fmt: skip
 
 
@@ -98,4 +93,4 @@ async def _remember(connection: asyncpg.Connection, unreadable: Sequence[tuple[L
         for one, flaw in unreadable
     ]
     if rows:
-        await connection.execute(_SQL["unreadable"], *map(list, zip(*rows, strict=True)))
+        await connection.execute(_SQL["unreadable"], *sql.columns(rows, 6))

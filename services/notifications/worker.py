@@ -182,7 +182,7 @@ class Worker:
     async def _settle(self, settled: Sequence[tuple[Letter, Settlement]]) -> dict[UUID, int]:
         """The number of the attempt by alert; alerts that another worker has ended meanwhile are missing."""
         rows = [(letter.alert.id, s.status) for letter, s in settled]
-        moved = await self.connection.fetch(_SQL["settle"], *map(list, zip(*rows, strict=True)))
+        moved = await self.connection.fetch(_SQL["settle"], *sql.columns(rows, 2))
         return {row["alert_id"]: row["attempts"] for row in moved}
 
     async def _end_jobs(self, settled: Sequence[tuple[Letter, Settlement]]) -> None:

@@ -39,7 +39,7 @@ def restore(row: asyncpg.Record) -> Referral:
 
 
 def changing(r: Referral) -> tuple[object, ...]:
-    """The id and all that may change, in the order of the statements ``open`` and ``change``."""
+    """The id and all that may change, in the order of the statement ``write``."""
     conflict = r.conflict.model_dump_json() if r.conflict else None
     return (
         r.id, r.version, r.state, r.changed_at, r.held_from, r.stop_duty, r.revoked, r.escalated,
@@ -48,7 +48,7 @@ def changing(r: Referral) -> tuple[object, ...]:
 
 
 def lasting(r: Referral) -> tuple[object, ...]:
-    """What never changes, in the order of the statement ``open``."""
+    """What never changes, in the order of the statement ``write``."""
     # An array of arrays must be square, so a path travels as words; codes have no spaces.
     return (
         r.sender, r.recipient, r.need, r.person, r.service, r.urgency, r.opened_at, r.root, r.parent,

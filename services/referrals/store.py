@@ -92,15 +92,23 @@ async def look_up(connection: asyncpg.Connection, entries: Sequence[Entry]) -> F
 
 async def write(connection: asyncpg.Connection, folded: Folded, found: Found, *, notify: bool = True) -> None:
     """Store what was decided; ``notify`` as for ``apply``."""
-    await _save(connection, folded, found.referrals)
-    in_vain = [r["referral"] for r in found.locked if not r["version"] and r["referral"] not in folded.referrals]
-    if in_vain:
-        await connection.execute(_SQL["forget"], in_vain)
-    failpoints.hit("intake.saved")
-    await _append(connection, folded)
+    opened = [r for r in folded.referrals.values() if r.id not in found.referrals]
+    changed = [r for r in folded.referrals.values() if r.id in found.referrals]
+    ensured = [row["referral"] for row in found.locked if not row["version"]]
+    await connection.execute(
+        _SQL["write"],
+        *sql.columns([(*rows.changing(r), *rows.lasting(r)) for r in opened], 25),
+        *sql.columns(map(rows.changing, changed), 11),
+        *sql.columns(map(_row, folded.facts), 19),
+        *sql.columns([(s.fact_id, s.recipient, s.jwe) for s in folded.sealed], 3),
+        [one for one in ensured if one not in folded.referrals],
+    )
+    if folded.waiting:
+        waiting = [(w.decided.fact.id, w.root, w.decided.entry.owner, w.failed) for w in folded.waiting]
+        await connection.execute(_PARKED["park"], *sql.columns(waiting, 4))
     if notify:
         await connection.execute(_SQL["notify"])
-    failpoints.hit("intake.appended")
+    failpoints.hit("intake.written")
 
 
 async def _bear(connection: asyncpg.Connection, errors: Sequence[Exception], bearable: int) -> None:
@@ -129,8 +137,7 @@ async def _formers(connection: asyncpg.Connection, asked: Collection[Person]) ->
     """What the senders of the batch's requests have already asked for the same persons."""
     found: dict[Person, list[Former]] = {}
     if asked:
-        senders, persons = map(list, zip(*asked, strict=True))
-        for row in await connection.fetch(_SQL["formers"], senders, persons):
+        for row in await connection.fetch(_SQL["formers"], *sql.columns(asked, 2)):
             former = Former(
                 row["referral"], row["recipient"], Service(row["service"]), State(row["state"]), row["opened_at"]
             )
@@ -155,27 +162,6 @@ async def _answered(
             else:
                 claims[row["owner"], row["id"]] = Claim(row["fact_id"], row["digest"], row["outcome"])
     return claims, parked
-
-
-async def _save(connection: asyncpg.Connection, folded: Folded, stored: Mapping[UUID, Referral]) -> None:
-    opened = [(*rows.changing(r), *rows.lasting(r)) for r in folded.referrals.values() if r.id not in stored]
-    changed = [rows.changing(r) for r in folded.referrals.values() if r.id in stored]
-    for statement, made in (("open", opened), ("change", changed)):
-        if made:
-            await connection.execute(_SQL[statement], *map(list, zip(*made, strict=True)))
-
-
-async def _append(connection: asyncpg.Connection, folded: Folded) -> None:
-    if not folded.facts:
-        return
-    facts = map(list, zip(*map(_row, folded.facts), strict=True))
-    sealed = folded.sealed
-    await connection.execute(
-        _SQL["append"], *facts, [s.fact_id for s in sealed], [s.recipient for s in sealed], [s.jwe for s in sealed]
-    )
-    if folded.waiting:
-        waiting = [(w.decided.fact.id, w.root, w.decided.entry.owner, w.failed) for w in folded.waiting]
-        await connection.execute(_PARKED["park"], *map(list, zip(*waiting, strict=True)))
 
 
 def _row(decided: Decided) -> tuple[object, ...]:

@@ -26,11 +26,11 @@ _RELAY = ("relay.read", "relay.midway", "relay.sent", "relay.moved")
 
 POINTS: Mapping[str, tuple[str, ...]] = {
     "referrals": (
-        *_INTAKE, "intake.locked", "intake.claimed", "intake.folded", "intake.saved", "intake.appended",
+        *_INTAKE, "intake.locked", "intake.claimed", "intake.folded", "intake.written",
         *_COMMIT, *_RELAY,
     ),
     "notifications": (
-        *_INTAKE, "intake.planned", "intake.queued", *_COMMIT, *_RELAY,
+        *_INTAKE, "intake.planned", "intake.told", *_COMMIT, *_RELAY,
         "mail.claimed", "mail.sending", "mail.sent", "mail.recording", "mail.recorded",
     ),
     "audit": ("log.fetched", "log.assembled", "log.signed", "log.committed", "log.seen"),

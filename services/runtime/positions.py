@@ -68,7 +68,7 @@ class Positions:
     ) -> None:
         """Store where partitions that were never read begin. ``first``: (topic, topic id, partition) to offset."""
         rows = [(topic_id, partition, topic, offset) for (topic, topic_id, partition), offset in first.items()]
-        await connection.execute(_SQL["first_sight"], cluster, *map(list, zip(*rows, strict=True)))
+        await connection.execute(_SQL["first_sight"], cluster, *sql.columns(rows, 4))
         await self.learn(connection, cluster)
 
     def fresh(self, batch: Iterable[Located]) -> tuple[list[Located], dict[Place, Located]]:

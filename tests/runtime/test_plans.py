@@ -24,11 +24,11 @@ _FOLDER = Path(services.__file__).parent
 
 STATEMENTS = {
     "referrals": (
-        "intake.lock", "intake.answered", "intake.forget", "intake.lock_chains", "intake.formers", "intake.change",
-        "intake.open", "read.outcome", "relay.relay_read", "relay.relay_advance",
+        "intake.lock", "intake.answered", "intake.lock_chains", "intake.formers", "intake.write", "read.outcome",
+        "relay.relay_read", "relay.relay_advance",
     ),
     "notifications": (
-        "intake.insert", "worker.letters", "worker.settle", "relay.relay_read", "relay.relay_advance",
+        "intake.tell", "worker.letters", "worker.settle", "relay.relay_read", "relay.relay_advance",
     ),
     "audit": ("log.positions", "log.referral_tails", "log.first_uses"),
 }  # fmt: skip
