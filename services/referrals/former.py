@@ -28,12 +28,14 @@ class Former:
 
 
 def existing(asked: Requested, formers: Iterable[Former]) -> UUID | None:
-    """The open referral that asks the same; None if there is none, or if it was refused and is named as the former."""
-    for one in _same(asked, formers):
-        if one.state in ENDED or (one.state in ANSWERED and one.id == asked.follows):
-            continue
-        return one.id
-    return None
+    """The open referral that asks the same; None if there is none, or if it was refused and is named as the former.
+
+    Whoever names the last that was refused has seen those before it, so these are not in the way either.
+    """
+    same = sorted((one for one in _same(asked, formers) if one.state not in ENDED), key=lambda one: one.opened_at)
+    named = next((one for one in same if one.id == asked.follows), None)
+    left = [one for one in same if named is None or one.state not in ANSWERED or one.opened_at > named.opened_at]
+    return left[-1].id if left else None
 
 
 def follows(asked: Requested, formers: Iterable[Former]) -> UUID | Refusal | None:

@@ -1,6 +1,8 @@
 """Duplicates, re-referrals, and what a chain asks of each of its referrals."""
 
+from dataclasses import replace
 from datetime import timedelta
+from itertools import permutations
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -47,6 +49,29 @@ def test_what_was_refused_is_asked_again_as_a_new_one_that_names_it(verb: Verb) 
     better = stage.request(person=person, follows=first)
     assert stage.referrals[better].follows == first
     assert stage.referrals[better].parent is None
+
+
+def test_what_was_refused_more_than_once_is_asked_again_by_naming_the_last() -> None:
+    stage = Stage()
+    person = uuid4()
+    last: UUID | None = None
+    for verb in (Verb.REJECTED, Verb.RETURNED, Verb.REJECTED):
+        last = stage.request(person=person, follows=last)
+        stage.path(last, verb)
+
+
+def test_whoever_names_an_older_one_or_none_is_told_of_the_last_that_was_refused() -> None:
+    asked = make.requested()
+    first, second, third = (
+        Former(UUID(int=4 - number), asked.recipient, asked.service, State.REJECTED, make.NOW + timedelta(days=number))
+        for number in (1, 2, 3)
+    )
+    for formers in permutations((first, second, third)):
+        for named in (None, first, second):
+            assert existing(asked.model_copy(update={"follows": named and named.id}), formers) == third.id
+        assert existing(asked.model_copy(update={"follows": third.id}), formers) is None
+    unanswered = replace(first, state=State.RECEIVED)
+    assert existing(asked.model_copy(update={"follows": third.id}), (unanswered, second, third)) == first.id
 
 
 def test_a_former_referral_is_the_senders_own_and_of_the_same_person() -> None:
