@@ -16,6 +16,7 @@ _SETS: tuple[tuple[str, frozenset[State]], ...] = (
     ("any but `voided`", frozenset(State) - {State.VOIDED}),
     ("any that is active", ACTIVE),
     ("any open one", frozenset(State) - ENDED),
+    ("any that has ended", ENDED),
     ("any that is not active, but `voided`", frozenset(State) - ACTIVE - {State.VOIDED}),
 )
 

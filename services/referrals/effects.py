@@ -8,19 +8,19 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from uuid import UUID
 
-from contracts import applied
+from contracts import applied, legal
 from contracts.applied import APPLIED, AppliedFact
 from contracts.codec import Declaration
 from contracts.competence import ConflictOpened, ConflictResolved, ConflictTrigger, Lineage
 from contracts.declarations import ConsentRevoked, Redirected, Rejected, Requested, Returned, Voided, Withdrawn
-from contracts.legal import LegalBasis, StopCause, StopDuty
+from contracts.legal import LegalBasis, StopCause
 from contracts.model import Model
 from contracts.reasons import RefusalReason, reason
 from contracts.values import Basis, State
 from services.referrals import chain as chains
 from services.referrals.chain import Chain, Members
 from services.referrals.lifecycle import Transition
-from services.referrals.referral import ACTIVE, Referral
+from services.referrals.referral import ACTIVE, Referral, StopDuty
 
 THIRD_HOP = 2
 """A referral that was sent on this often is not sent on again: the next would be the third."""
@@ -32,7 +32,7 @@ _REDIRECTOR_SEES = (
     applied.RequestedFact, applied.ReceivedFact, applied.CompletedFact, applied.NotAchievedFact, applied.RejectedFact,
     applied.ReturnedFact, applied.RedirectedFact, applied.WithdrawnFact, applied.ClosedFact, applied.VoidedFact,
 )  # fmt: skip
-"""Of the child: that it was opened or received, and how it ended (DESIGN §10)."""
+"""Of the child: that it was opened or received, and how it ended (DESIGN §10); a revocation where it ends it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +81,10 @@ def effects(
         decided.destination(referral),
         sealed_to=referral.recipient if head.institution == referral.sender else referral.sender,
     )
+    known = {one.id: one for one in chain} | {referral.id: referral}
     return tuple(
-        _shown(change, referral, members) for change in _follow(answer, said, referral, chain, members, new_id)
+        _shown(change, known[change.referral], members) if change.referral in known else change
+        for change in _follow(answer, said, referral, chain, members, new_id)
     )
 
 
@@ -187,10 +189,14 @@ def _child(
 
 
 def _stop_duties(chain: Iterable[Referral], because: StopCause) -> Iterator[Change]:
-    """A duty for everybody who has the data and has not been told yet; the sender's own copy is its own affair."""
+    """A duty for everybody who has the data and is not under one; the sender's own copy is its own affair.
+
+    Whoever confirmed and goes on working on it, as a public function may, has perhaps been given data since.
+    """
     for one in chain:
-        if one.stop_duty is None and one.recipient != one.sender:
-            yield Change(one.id, applied.StopDutyOpenedFact, StopDuty(holder=one.recipient, because=because))
+        stopped = one.stop_duty is StopDuty.CONFIRMED and one.state not in ACTIVE
+        if not stopped and one.stop_duty is not StopDuty.OPEN and one.recipient != one.sender:
+            yield Change(one.id, applied.StopDutyOpenedFact, legal.StopDuty(holder=one.recipient, because=because))
 
 
 def _after_revocation(one: Referral) -> State | None:
@@ -199,11 +205,10 @@ def _after_revocation(one: Referral) -> State | None:
 
 def _shown(change: Change, referral: Referral, members: Members) -> Change:
     """The same change with those who see it and are told of it beside its sender and recipient."""
-    if change.referral != referral.id:
-        return change
     sees: list[str] = []
     told: list[str] = []
-    if issubclass(change.fact, _REDIRECTOR_SEES):
+    ended = change.fact is applied.ConsentRevokedFact and change.state is State.WITHDRAWN
+    if ended or issubclass(change.fact, _REDIRECTOR_SEES):
         sees += referral.path[-1:]
     if issubclass(change.fact, _OVERSIGHT_SEES):
         watching = chains.oversight(referral, members)

@@ -45,6 +45,7 @@ class Condition(StrEnum):
     CONTENT_AWAITED = "content-awaited"
     """A resolution opened it, and its content is still to come from the sender."""
     STOP_DUTY = "stop-duty"
+    """Its recipient has not confirmed that it stopped using the data."""
     CONFLICT = "conflict"
 
 
@@ -78,6 +79,7 @@ def _rows() -> tuple[Row, ...]:
     sender, recipient, oversight = (Party.SENDER,), (Party.RECIPIENT,), (Party.OVERSIGHT,)
     active = tuple(state for state in State if state in ACTIVE)
     opened = tuple(state for state in State if state not in ENDED)
+    ended = tuple(state for state in State if state in ENDED)
     inactive = tuple(state for state in State if state not in ACTIVE and state is not s.VOIDED)
     undecided = (s.REQUESTED, s.RECEIVED)
     at_work = (s.ACCEPTED, s.IN_PROGRESS, s.WAITLISTED)
@@ -103,7 +105,12 @@ def _rows() -> tuple[Row, ...]:
         (v.ACCEPTANCE_REVERTED, (s.ACCEPTED,), Transition(recipient, s.RECEIVED)),
         (v.INFORMATION_REQUESTED, (s.RECEIVED, s.ACCEPTED), Transition(recipient, s.AWAITING_INFORMATION)),
         (v.INFORMATION_PROVIDED, (s.AWAITING_INFORMATION,), Transition(sender, Lead.BACK)),
-        (v.INFORMATION_PROVIDED, (s.REQUESTED,), Transition(sender, Lead.UNCHANGED, Condition.CONTENT_AWAITED)),
+        # Whoever has acknowledged or begun without the content is still owed it.
+        (
+            v.INFORMATION_PROVIDED,
+            (*undecided, *at_work),
+            Transition(sender, Lead.UNCHANGED, Condition.CONTENT_AWAITED),
+        ),
         *refusals(v.REJECTED, s.REJECTED),
         *refusals(v.RETURNED, s.RETURNED),
         *refusals(v.REDIRECTED, s.REDIRECTED),
@@ -121,6 +128,7 @@ def _rows() -> tuple[Row, ...]:
         (v.REOPENED, refused, Transition(oversight, s.REQUESTED)),
         (v.VOIDED, tuple(state for state in State if state is not s.VOIDED), Transition(sender, s.VOIDED)),
         (v.ESCALATED, opened, Transition((Party.OVERSIGHT, Party.CLOCK), Lead.UNCHANGED)),
+        (v.ESCALATED, ended, Transition((Party.OVERSIGHT, Party.CLOCK), Lead.UNCHANGED, Condition.STOP_DUTY)),
         (v.POSITION_STATED, disputable, Transition((Party.IN_CONFLICT,), Lead.UNCHANGED, Condition.CONFLICT)),
         (v.CONFLICT_RESOLVED, disputable, Transition(oversight, s.REDIRECTED, Condition.CONFLICT, or_unchanged=True)),
     )

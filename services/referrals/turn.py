@@ -5,7 +5,7 @@ from types import MappingProxyType
 
 from contracts.values import State, Verb
 from services.referrals.lifecycle import Party, Transition, decide
-from services.referrals.referral import Referral
+from services.referrals.referral import ENDED, Referral, StopDuty
 
 TURN: Mapping[State, Party | None] = MappingProxyType(
     {
@@ -32,10 +32,15 @@ OPEN: tuple[State, ...] = tuple(state for state, party in TURN.items() if party 
 
 
 def turn(referral: Referral) -> Party | None:
-    """Who has to act now: while it is disputed who is competent, oversight; a child without content waits for it."""
+    """Who has to act now: while it is disputed who is competent, oversight; a child without content waits for it; where
+    the work has ended, whoever has not confirmed that it stopped using the data."""
     if referral.conflict is not None:
         return Party.OVERSIGHT
-    return Party.SENDER if referral.awaits_content and referral.state is State.REQUESTED else TURN[referral.state]
+    if referral.awaits_content and referral.state in (State.REQUESTED, State.RECEIVED):
+        return Party.SENDER
+    if referral.state in ENDED and referral.stop_duty is StopDuty.OPEN:
+        return Party.RECIPIENT
+    return TURN[referral.state]
 
 
 def possible(referral: Referral) -> Mapping[Party, tuple[Verb, ...]]:

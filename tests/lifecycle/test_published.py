@@ -17,6 +17,7 @@ SETS: dict[str, AbstractSet[State | None]] = {
     "any but `voided`": set(State) - {State.VOIDED},
     "any that is active": set(ACTIVE),
     "any open one": set(State) - ENDED,
+    "any that has ended": set(ENDED),
     "any that is not active, but `voided`": set(State) - ACTIVE - {State.VOIDED},
     "–": {None},
 }

@@ -20,7 +20,8 @@ accepted               requested received                        accepted       
 acceptance-reverted    accepted                                  received              recipient
 information-requested  received accepted                         awaiting_information  recipient
 information-provided   awaiting_information                      <-                    sender
-information-provided   requested                                 *                     sender               content-awaited
+information-provided   requested received accepted               *                     sender               content-awaited
+information-provided   in_progress waitlisted                    *                     sender               content-awaited
 rejected               requested received                        rejected?             recipient
 rejected               awaiting_information                      rejected?             recipient            before-acceptance
 returned               requested received                        returned?             recipient
@@ -41,6 +42,7 @@ reopened               completed not_achieved closed             requested      
 reopened               rejected returned                         requested             oversight
 voided                 ACTIVE INACTIVE                           voided                sender
 escalated              OPEN                                      *                     oversight clock
+escalated              ENDED                                     *                     oversight clock      stop-duty
 position-stated        requested received awaiting_information   *                     in-conflict          conflict
 conflict-resolved      requested received awaiting_information   redirected?           oversight            conflict
 """  # noqa: E501
@@ -49,6 +51,7 @@ _NAMED: dict[str, list[State | None]] = {
     "ACTIVE": list(ACTIVE),
     "INACTIVE": [s for s in State if s not in ACTIVE and s is not State.VOIDED],
     "OPEN": [s for s in State if s not in ENDED],
+    "ENDED": list(ENDED),
     "ALL": list(State),
     "-": [None],
 }

@@ -48,7 +48,12 @@ class History:
 
     def holders(self, referral: UUID) -> set[str]:
         """Whoever has received one of the chain and has not confirmed that it stopped."""
-        return {self.of[one][0].recipient for one in self.chain(referral) if not self.said(one, "stop-confirmed")}
+        return {self.of[one][0].recipient for one in self.chain(referral) if self.stop(one) != "stop-confirmed"}
+
+    def stop(self, referral: UUID) -> str | None:
+        """What was said last of its recipient's stop."""
+        kinds = [one.kind for one in self.of[referral] if one.kind in ("stop-duty-opened", "stop-confirmed")]
+        return kinds[-1] if kinds else None
 
     def conflict(self, referral: UUID) -> ConflictOpened | None:
         """The open competence conflict."""

@@ -146,6 +146,22 @@ def test_oversight_resolves_for_another_body_and_the_sender_gives_it_the_content
     assert stage.refolded() == stage.referrals
 
 
+@pytest.mark.parametrize(
+    "begun", [(Verb.RECEIVED,), (Verb.ACCEPTED,), (Verb.ACCEPTED, Verb.STARTED), (Verb.ACCEPTED, Verb.WAITLISTED)]
+)
+def test_the_content_is_still_given_to_whoever_began_without_it(begun: tuple[Verb, ...]) -> None:
+    stage = Stage()
+    stage.say(Verb.CONFLICT_RESOLVED, disputed(stage), W, resolved(T))
+    child = stage.facts[-1].fact.referral
+    assert child is not None
+    stage.path(child, *begun)
+    state = stage.referrals[child].state
+    stage.say(Verb.INFORMATION_PROVIDED, child, S)
+    assert (stage.referrals[child].state, stage.referrals[child].awaits_content) == (state, False)
+    assert stage.sealed[-1].recipient == T
+    assert stage.refuses(Verb.INFORMATION_PROVIDED, child, S) == "wrong-state"
+
+
 def test_a_resolution_may_send_it_back_to_who_asked() -> None:
     stage = Stage()
     root = stage.request()

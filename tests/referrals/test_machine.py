@@ -213,10 +213,10 @@ class Mesa(RuleBasedStateMachine):
 
     @invariant()
     def whoever_has_the_turn_can_move(self) -> None:
-        """No open referral is stuck, and none that has ended goes on but by reopening."""
+        """No open referral is stuck, and of one that has ended nothing is left to do but to stop using its data."""
         for one in self.stage.referrals.values():
             party = turn(one)
-            assert (party is None) == (one.state in ENDED)
+            assert (party is None) == (one.state in ENDED and one.stop_duty is not StopDuty.OPEN)
             if party is not None and one.conflict is None:
                 assert possible(one).get(party), f"{one.state} is stuck"
 

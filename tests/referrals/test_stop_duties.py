@@ -3,8 +3,11 @@
 import pytest
 
 from contracts.applied import StopDutyOpenedFact
-from contracts.values import State, Verb
+from contracts.declarations import Escalated
+from contracts.values import EscalationRule, State, Verb
+from services.referrals.lifecycle import Party
 from services.referrals.referral import StopDuty
+from services.referrals.turn import possible, turn
 from tests.referrals.acting import NGO, O, S, T, W, redirect, resolved, through_three_holders
 from tests.referrals.stage import Stage
 from tests.support import builders as make
@@ -153,3 +156,47 @@ def test_a_revoked_authorisation_carries_nothing_further() -> None:
     assert stage.refuses(Verb.REDIRECTED, second, O, onward) == "authorisation-revoked"
     assert len(stage.sealed) == before
     redirect(stage, second, T)
+
+
+def test_whoever_confirmed_and_was_given_data_again_is_told_again_to_stop() -> None:
+    stage = Stage()
+    first, second, third = through_three_holders(stage)
+    stage.path(third, Verb.RECEIVED)
+    stage.say(Verb.CONSENT_REVOKED, first, S)
+    for referral, holder in ((second, O), (third, T)):
+        stage.say(Verb.STOP_CONFIRMED, referral, holder)
+    # It works on its public function, asks what it lacks, and is given it.
+    stage.path(third, Verb.INFORMATION_REQUESTED, Verb.INFORMATION_PROVIDED)
+    assert stage.sealed[-1].recipient == T
+    facts = stage.say(Verb.WITHDRAWN, third, S)
+    # The first holder is under its duty already; the second has confirmed, and has nothing to do with it since.
+    assert [fact.details.holder for fact in facts if isinstance(fact, StopDutyOpenedFact)] == [T]
+    assert stage.referrals[third].stop_duty is StopDuty.OPEN
+    stage.say(Verb.STOP_CONFIRMED, third, T)
+    assert stage.refuses(Verb.STOP_CONFIRMED, third, T) == "no-stop-duty"
+
+
+def test_an_unconfirmed_stop_can_be_escalated_although_the_work_has_ended() -> None:
+    stage = Stage()
+    referral = stage.request(recipient=NGO, legal_basis=make.AUTHORISED)
+    stage.path(referral, Verb.ACCEPTED, Verb.WITHDRAWN)
+    assert turn(stage.referrals[referral]) is Party.RECIPIENT
+    assert Verb.STOP_CONFIRMED in possible(stage.referrals[referral])[Party.RECIPIENT]
+    late = Escalated(rule=EscalationRule.STOP_NOT_CONFIRMED)
+    assert stage.refuses(Verb.ESCALATED, referral, NGO, late) == "not-oversight"
+    (fact,) = stage.say(Verb.ESCALATED, referral, W, late)
+    assert (fact.kind, stage.referrals[referral].state) == ("escalated", State.WITHDRAWN)
+    stage.say(Verb.STOP_CONFIRMED, referral, NGO)
+    assert turn(stage.referrals[referral]) is None
+    assert stage.refuses(Verb.ESCALATED, referral, W, late) == "no-stop-duty"
+
+
+def test_whoever_sent_a_child_on_sees_that_a_revocation_ended_it() -> None:
+    for declared_on in ("parent", "child"):
+        stage = Stage()
+        first = stage.request(recipient=O)
+        second = redirect(stage, first, NGO, legal_basis=make.AUTHORISED)
+        stage.say(Verb.CONSENT_REVOKED, first if declared_on == "parent" else second, S)
+        assert stage.referrals[second].state is State.WITHDRAWN
+        assert stage.seen_by(O, second) == ["requested", "consent-revoked"]
+        assert "stop-duty-opened" not in stage.seen_by(O, second)

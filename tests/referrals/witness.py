@@ -14,7 +14,7 @@ from contracts.values import Basis, State, Verb
 from services.referrals.answers import Decided
 from services.referrals.fold import SealedPart
 from services.referrals.lifecycle import Lead, Party
-from tests.referrals.design import DISPUTABLE, ENDED, designed
+from tests.referrals.design import ACTIVE, DISPUTABLE, ENDED, designed
 from tests.referrals.history import History
 from tests.support import builders as make
 
@@ -82,7 +82,8 @@ class Witness:
                 assert one.ordinal > 0
                 assert fact.state is previous
                 assert fact.details.holder == fact.recipient != fact.sender, "a duty that nobody holds"
-                assert not self.past.said(referral, "stop-duty-opened"), "told twice to stop"
+                stop = self.past.stop(referral)
+                assert stop is None or (stop == "stop-confirmed" and previous in ACTIVE), "told twice to stop"
                 return
             case applied.ConflictOpenedFact():
                 assert (one.ordinal, fact.state) == (0, previous)
@@ -111,8 +112,7 @@ class Witness:
                 ends = active and self.past.asked(referral).legal_basis.basis is Basis.AUTHORISATION
                 assert fact.state is (State.WITHDRAWN if ends else previous)
             case applied.StopConfirmedFact():
-                assert self.past.said(referral, "stop-duty-opened")
-                assert not self.past.said(referral, "stop-confirmed"), "confirmed twice"
+                assert self.past.stop(referral) == "stop-duty-opened", "confirmed what was not asked, or twice"
                 assert fact.state is previous
             case applied.ReopenedFact():
                 assert not self.past.said(referral, "stop-duty-opened"), "reopened what must not be used"
@@ -175,7 +175,9 @@ class Witness:
         if kinds[0] in STOPS:
             for one in self.past.chain(referral):
                 last = self.past.of[one][-1]
-                assert last.recipient == last.sender or self.past.said(one, "stop-duty-opened"), "a holder was not told"
+                told, own = self.past.stop(one), last.recipient == last.sender
+                must = (one == step[0][0] and kinds[0] == "withdrawn") or last.state in ACTIVE
+                assert own or told == "stop-duty-opened" or (told and not must), "a holder was not told"
         if kinds[0] == "consent-revoked":
             for one in self.past.chain(referral):
                 rests = self.past.asked(one).legal_basis.basis is Basis.AUTHORISATION
@@ -213,7 +215,9 @@ class Witness:
             must.add(one.entry.owner)
         if kind in REDIRECTOR_SEES and path:
             may.add(path[-1])
-        if kind == "requested" and path:
+        ended = kind == "consent-revoked" and fact.state is not fact.previous
+        if path and (kind == "requested" or ended):
+            may.add(path[-1])
             must.add(path[-1])
         if kind in (*OF_A_CONFLICT, "escalated", "reopened"):
             may |= self.past.watching(referral)
