@@ -105,7 +105,9 @@ async def write(connection: asyncpg.Connection, folded: Folded, found: Found, *,
     )
     if folded.waiting:
         waiting = [(w.decided.fact.id, w.root, w.decided.entry.owner, w.failed) for w in folded.waiting]
-        await connection.execute(_PARKED["park"], *sql.columns(waiting, 4))
+        parked = await connection.execute(_PARKED["park"], *sql.columns(waiting, 4))
+        if parked != f"INSERT 0 {len(waiting)}":
+            raise asyncpg.SerializationError("what these would have waited for was released")
     if notify:
         await connection.execute(_SQL["notify"])
     failpoints.hit("intake.written")

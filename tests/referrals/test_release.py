@@ -19,6 +19,7 @@ from tests.referrals.test_fold import PATH, failing, path
 from tests.referrals.test_intake import intake
 from tests.support import builders as make
 from tests.support.database import connect
+from tests.support.wire import eventually
 
 pytestmark = pytest.mark.anyio
 
@@ -199,6 +200,33 @@ async def test_a_release_beside_an_intake_that_goes_on_keeps_the_order(
     assert await connection.fetchval("select count(*) from fact where outcome = 'refused'") == 0
     assert await connection.fetchval("select count(*) from parked") == 0
     assert (await refold(connection)).differences == ()
+
+
+async def test_nothing_is_left_to_wait_for_what_is_being_released(
+    stack: Stack, connection: asyncpg.Connection, schema: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The request itself waits, so there is no row that intake and release could both lock."""
+    bad = uuid4()
+    records = renumbered(path(bad, uuid4(), (Verb.REQUESTED, Verb.WITHDRAWN)))
+    with monkeypatch.context() as broken:
+        failing(broken, bad, verb=Verb.REQUESTED)
+        taking = await intake(connection, "c", records)
+        await taking._take(records[:1])
+    other = await connect(stack, "referrals_app", schema)
+    async with other.transaction():
+        assert (await release(other, stored_in_kafka(*records), make.MEMBERS)).records == 1
+        taken = asyncio.ensure_future(taking._take(records[1:]))
+        pid = connection.get_server_pid()
+
+        async def waits() -> bool:
+            found = "select true from pg_locks where pid = $1 and locktype = 'advisory' and not granted"
+            return bool(await other.fetchval(found, pid))
+
+        await eventually(waits, 10, "the append waiting for the release")
+    await taken
+    await other.close()
+    assert await outcomes(connection, bad) == [("requested", 1), ("withdrawn", 0), ("stop-duty-opened", 1)]
+    assert await connection.fetchval("select count(*) from parked") == 0
 
 
 def renumbered(records: Sequence[Record]) -> list[Record]:

@@ -1,6 +1,12 @@
 -- park --
+-- Under the lock of all appends: what was released since this transaction looked is gone from here by now, and nothing is
+-- left waiting behind it.
 insert into parked (fact_id, root, owner, failed)
-select * from unnest($1::uuid[], $2::uuid[], $3::text[], $4::boolean[]);
+select made.*
+  from unnest($1::uuid[], $2::uuid[], $3::text[], $4::boolean[]) as made (fact_id, root, owner, failed)
+ where failed
+    or root in (select root from unnest($2::uuid[], $4::boolean[]) as also (root, failed) where failed)
+    or exists (select from parked where parked.root = made.root);
 
 -- failures --
 -- How many declarations wait for a mend.
