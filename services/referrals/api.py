@@ -13,6 +13,7 @@ import asyncpg
 from fastapi import FastAPI, HTTPException, Query
 from pydantic import BaseModel
 
+from contracts.legal import StopCause
 from contracts.values import State, Urgency
 from services.referrals import search
 from services.referrals.referral import Conflict, StopDuty
@@ -105,8 +106,21 @@ class ChainView(BaseModel):
     next: int | None = None
 
 
-class Duties(BaseModel):
-    """Referrals on which something is still owed, the longest waiting first."""
+class StopDutyView(DetailView):
+    """A referral whose recipient has not confirmed that it stopped: when it was told to, and why."""
+
+    since: datetime
+    because: StopCause
+
+
+class StopDuties(BaseModel):
+    """Stops that nobody has confirmed, the longest waiting first."""
+
+    referrals: list[StopDutyView]
+
+
+class Conflicts(BaseModel):
+    """Referrals of which it is disputed who is competent, the oldest conflict first."""
 
     referrals: list[DetailView]
 
@@ -168,16 +182,16 @@ def build(pool: asyncpg.Pool, missing: web.Missing) -> FastAPI:
     @app.get("/v1/stop-duties")
     async def stop_duties(
         institution: web.Code | None = None, limit: Annotated[int, Query(ge=1, le=500)] = 50
-    ) -> Duties:
+    ) -> StopDuties:
         """Who was told to stop using the data and has not confirmed it. ``institution`` is the holder."""
         rows = await pool.fetch(_SQL["stop_duties"], institution, limit)
-        return Duties(referrals=[DetailView(**_detail(row)) for row in rows])
+        return StopDuties(referrals=[StopDutyView(**_detail(row)) for row in rows])
 
     @app.get("/v1/conflicts")
-    async def conflicts(limit: Annotated[int, Query(ge=1, le=500)] = 50) -> Duties:
+    async def conflicts(limit: Annotated[int, Query(ge=1, le=500)] = 50) -> Conflicts:
         """Open competence conflicts."""
         rows = await pool.fetch(_SQL["conflicts"], limit)
-        return Duties(referrals=[DetailView(**_detail(row)) for row in rows])
+        return Conflicts(referrals=[DetailView(**_detail(row)) for row in rows])
 
     @app.get("/v1/outcomes/{owner}/{event}", responses=web.MAY_LACK)
     async def outcome(owner: web.Code, event: UUID) -> OutcomeView:

@@ -17,6 +17,7 @@ from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, StringConstraints
 
 from contracts import facts
+from contracts.legal import StopCause
 from contracts.values import Service, State, Urgency
 from services.referrals import search, timeline
 from services.referrals.rows import restore
@@ -124,7 +125,7 @@ def add(app: FastAPI, settings: Settings, pool: asyncpg.Pool, members: site.Memb
         return made.page(
             "pending.html",
             conflicts=[(_row(row), restore(row).conflict) for row in conflicts],
-            stops=[_row(row) for row in stops],
+            stops=[_row(row) | {"because": StopCause(row["because"])} for row in stops],
             more=_MOST in (len(conflicts), len(stops)),
             most=_MOST,
         )

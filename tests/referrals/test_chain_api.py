@@ -1,6 +1,7 @@
 """What the API says of chains, conflicts and stop duties, on a real PostgreSQL."""
 
 from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -116,6 +117,35 @@ async def test_unconfirmed_stop_duties_are_listed_until_they_are_confirmed(
     await world.say(make.declaration(Verb.STOP_CONFIRMED, first, need, by=OTHER))
     assert (await client.get("/v1/stop-duties", params={"institution": OTHER})).json()["referrals"] == []
     assert len((await client.get("/v1/stop-duties", params={"limit": 1})).json()["referrals"]) == 1
+
+
+async def test_what_has_waited_longest_comes_first_whatever_happened_to_it_since(
+    connection: asyncpg.Connection, client: httpx.AsyncClient
+) -> None:
+    world, hour = World(connection), timedelta(hours=1)
+    chains = [await three_holders(world) for _ in range(2)]
+    for number, (need, root, *_) in enumerate(chains):
+        await world.say(make.declaration(Verb.CONSENT_REVOKED, root, need, by=SENDER), at=make.NOW + number * hour)
+    await world.say(make.declaration(Verb.RECEIVED, chains[0][3], chains[0][0], by=THIRD), at=make.NOW + 3 * hour)
+    owed = (await client.get("/v1/stop-duties", params={"institution": THIRD})).json()["referrals"]
+    assert [one["referral"] for one in owed] == [str(chain[3]) for chain in chains]
+    assert [one["because"] for one in owed] == ["consent-revoked"] * 2
+    assert [datetime.fromisoformat(one["since"]) for one in owed] == [make.NOW, make.NOW + hour]
+    disputed = []
+    for number in range(2):
+        root, need, first = uuid4(), uuid4(), make.redirected(OTHER)
+        refused = Rejected(reason=RefusalReason.NOT_COMPETENT)
+        await world.say(
+            make.declaration(Verb.REQUESTED, root, need, by=SENDER, details=make.requested(person=uuid4())),
+            make.declaration(Verb.REDIRECTED, root, need, by=RECIPIENT, details=first),
+            make.declaration(Verb.REJECTED, first.child, need, by=OTHER, details=refused),
+            at=make.NOW + number * hour,
+        )
+        disputed.append((need, first.child))
+    need, oldest = disputed[0]
+    await world.say(make.declaration(Verb.POSITION_STATED, oldest, need, by=RECIPIENT), at=make.NOW + 3 * hour)
+    listed = (await client.get("/v1/conflicts")).json()["referrals"]
+    assert [one["referral"] for one in listed] == [str(child) for _, child in disputed]
 
 
 async def test_a_conflict_is_listed_with_its_positions_until_it_is_resolved(

@@ -1,6 +1,8 @@
 """Chains on a real PostgreSQL: whole or not at all, and two workers on one chain."""
 
 import asyncio
+from dataclasses import replace
+from datetime import datetime
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -32,12 +34,13 @@ class World:
         self.cluster = cluster or uuid4().hex
         self.offsets: dict[str, int] = {}
 
-    async def say(self, *made: Declaration) -> None:
-        """Take these declarations as one batch."""
+    async def say(self, *made: Declaration, at: datetime = make.NOW) -> None:
+        """Take these declarations, which came ``at`` a time, as one batch."""
         records = []
         for one in made:
             by = one.envelope.institution
-            records.append(make.record(one, offset=self.offsets.get(by, 0)))
+            record = make.record(one, offset=self.offsets.get(by, 0))
+            records.append(replace(record, timestamp=int(at.timestamp() * 1000)))
             self.offsets[by] = self.offsets.get(by, 0) + 1
         taking = await intake(self.connection, self.cluster, records)
         await taking._take(records)

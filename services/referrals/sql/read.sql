@@ -17,13 +17,19 @@ select referral, version, state, sender, recipient, need, person, service, urgen
  order by cardinality(path);
 
 -- stop_duties --
--- Who was told to stop using the data and has not confirmed it.
+-- Who was told to stop using the data and has not confirmed it, the longest waiting first, and why it was told.
 select referral, version, state, sender, recipient, need, person, service, urgency, opened_at, changed_at, root, parent, path,
        redirected_by, clock_from, follows, asked, held_from, stop_duty, revoked, escalated, competence_decided,
-       awaits_content, conflict
-  from referral
+       awaits_content, conflict, since, because
+  from referral as r
+ cross join lateral (
+       select received_at as since, convert_from(value, 'UTF8')::json #>> '{details,because}' as because
+         from fact
+        where fact.referral = r.referral and kind = 'stop-duty-opened'
+        order by position desc
+        limit 1) as told
  where stop_duty = 'open' and ($1::text is null or recipient = $1)
- order by changed_at, referral
+ order by since, referral
  limit $2;
 
 -- conflicts --
@@ -33,7 +39,7 @@ select referral, version, state, sender, recipient, need, person, service, urgen
        awaits_content, conflict
   from referral
  where conflict is not null
- order by changed_at, referral
+ order by (conflict ->> 'opened_at')::timestamptz, referral
  limit $1;
 
 -- timeline --
