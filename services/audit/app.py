@@ -40,13 +40,16 @@ async def service(settings: Settings) -> AsyncIterator[list[Job]]:
         await stack.enter_async_context(closing(keys_connection))
         pool = await database.pool(settings, application="audit api")
         await stack.enter_async_context(closing(pool))
+        # Not from the pool: long questions of many readers say nothing of whether the server answers.
+        pulse_pool = await database.pool(settings, size=1, application="audit pulse")
+        await stack.enter_async_context(closing(pulse_pool))
         records = consumer(settings)
         await records.start()
         await stack.enter_async_context(closing(records, "stop"))
 
         streams = Streams(records, kafka.Admin(settings).cluster)
         sequencer = Sequencer(writer, reader, keys_connection, signer, streams, telemetry, settings.audit_seen_file)
-        progress, pulse = ConsumerProgress(), DatabasePulse(pool)
+        progress, pulse = ConsumerProgress(), DatabasePulse(pulse_pool)
 
         async def missing() -> list[str]:
             waiting = sequencer.missing() or progress.missing(records, sequencer.busy_since)

@@ -1,4 +1,4 @@
-"""The transaction of a batch: ensure, lock, look up, fold, save, append. The order is what makes it safe.
+"""The transaction of a batch: ensure, lock, look up, fold, write. The order is what makes it safe.
 
 The senders of requests are locked first, then the rows that may be opened are ensured, then roots are locked in order,
 then the rest of their chains (whoever changes a chain holds its root). Measured with eight workers: no deadlock and no

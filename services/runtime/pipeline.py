@@ -67,6 +67,9 @@ async def pipeline(
         await stack.enter_async_context(closing(relay_connection))
         pool = await database.pool(settings, application=f"{name} api")
         await stack.enter_async_context(closing(pool))
+        # Not from the pool: long questions of many readers say nothing of whether the server answers.
+        pulse_pool = await database.pool(settings, size=1, application=f"{name} pulse")
+        await stack.enter_async_context(closing(pulse_pool))
         producer = kafka.producer(settings)
         await producer.start()
         await stack.enter_async_context(closing(producer, "stop"))
@@ -110,7 +113,7 @@ async def pipeline(
             pattern=pattern,
             instance=settings.instance,
         )
-        progress, pulse = ConsumerProgress(), DatabasePulse(pool)
+        progress, pulse = ConsumerProgress(), DatabasePulse(pulse_pool)
 
         async def missing() -> list[str]:
             return [

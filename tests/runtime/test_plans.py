@@ -32,7 +32,7 @@ STATEMENTS = {
     ),
     "audit": ("log.positions", "log.referral_tails", "log.first_uses"),
 }  # fmt: skip
-"""Every statement that finds rows, by its service, its file and its name."""
+"""Every statement on a batch that finds rows, by its service, its file and its name."""
 
 FILL = {
     "referrals": """
