@@ -71,6 +71,28 @@ class Declaration:
 
 def decode(record: Record) -> Declaration | Flaw:
     """Read a record of an inbound topic. Whether its author may say this is not judged here."""
+    head, value = head_of(record), record.value or b""
+    if isinstance(head, Flaw):
+        return head
+    if not -MAX_BEHIND <= head.time - record.received_at <= MAX_AHEAD:
+        return Flaw(Problem.TIME_OUT_OF_BOUNDS, "ce_time", head)
+    if value.count(b",") >= MAX_PARTS:
+        return Flaw(Problem.FIELD_INVALID, "value: too_many_parts", head)
+    if b"\\u0000" in value:
+        return Flaw(Problem.JSON_FORBIDDEN_CHARACTER, "U+0000", head)
+    model = BODIES[head.verb]
+    try:
+        body = model.model_validate_json(value)
+    except ValidationError as error:
+        return replace(flaw_of(error, model), envelope=head)
+    if body.sealed is not None and not body.sealed.bound_to(sealed_for(head, body.details)):  # type: ignore[arg-type]
+        return Flaw(Problem.SEALED_NOT_BOUND, "sealed.aad", head)
+    return Declaration(head, body.details, body.sealed)  # type: ignore[arg-type]
+
+
+def head_of(record: Record) -> Envelope | Flaw:
+    """What a record says without its value being read: its envelope, or the first thing wrong with its headers, its key
+    or its size. The log, which is blind to the content, judges this much and no more."""
     head = ce.read(record.headers)
     if isinstance(head, Flaw):
         return head
@@ -78,24 +100,11 @@ def decode(record: Record) -> Declaration | Flaw:
         return Flaw(Problem.KEY_INVALID, envelope=head)
     if record.key != str(head.referral).encode():
         return Flaw(Problem.KEY_NOT_SUBJECT, "key", head)
-    if not -MAX_BEHIND <= head.time - record.received_at <= MAX_AHEAD:
-        return Flaw(Problem.TIME_OUT_OF_BOUNDS, "ce_time", head)
     if not record.value:
         return Flaw(Problem.EMPTY, envelope=head)
     if len(record.value) > MAX_VALUE_BYTES:
         return Flaw(Problem.TOO_LARGE, f"at most {MAX_VALUE_BYTES} bytes", head)
-    if record.value.count(b",") >= MAX_PARTS:
-        return Flaw(Problem.FIELD_INVALID, "value: too_many_parts", head)
-    if b"\\u0000" in record.value:
-        return Flaw(Problem.JSON_FORBIDDEN_CHARACTER, "U+0000", head)
-    model = BODIES[head.verb]
-    try:
-        body = model.model_validate_json(record.value)
-    except ValidationError as error:
-        return replace(flaw_of(error, model), envelope=head)
-    if body.sealed is not None and not body.sealed.bound_to(sealed_for(head, body.details)):  # type: ignore[arg-type]
-        return Flaw(Problem.SEALED_NOT_BOUND, "sealed.aad", head)
-    return Declaration(head, body.details, body.sealed)  # type: ignore[arg-type]
+    return head
 
 
 def encode(declaration: Declaration) -> tuple[bytes, list[tuple[str, bytes]], bytes]:

@@ -7,7 +7,8 @@ RFC 8785's.
     case   referral · cs its leaf's number within the referral, from 1 · cp index of the referral's leaf before
     cause  event that caused this one · cl Kafka cluster id
     first  duplicate or conflict: index of the leaf that used the event id first
-    flaw   code of why the envelope cannot be read; then id, type, time, case and cause are absent
+    flaw   code of why the record does not count, whatever its value says; then id, type, time and cause are absent, and
+           case where it names none
     from   who alone may write there · is its leaf's number within that, from 1 · ip index of the leaf before
     id     event · type · time declared by the sender
     k      kind · kid key under which the record is sealed · kt Kafka's timestamp, milliseconds

@@ -1,7 +1,7 @@
 """What the log takes from a record: whose it is, which event, which referral. Total, and blind to the content.
 
-Only the envelope is judged. Whether the value means anything is the referral service's decision, and that decision
-is a fact with a leaf of its own.
+Only what can be judged without the value (``codec.head_of``) and whose topic it is. Whether the value means anything
+is the referral service's decision, and that decision is a fact with a leaf of its own.
 """
 
 import re
@@ -10,9 +10,9 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import NamedTuple
 
+from contracts import codec, facts, receipts, topics
 from contracts import envelope as ce
-from contracts import facts, receipts, topics
-from contracts.codec import MAX_VALUE_BYTES, Record
+from contracts.codec import Record
 from contracts.declarations import TYPE_PREFIX
 from contracts.envelope import Envelope, Flaw, timestamp
 from contracts.values import Problem
@@ -28,7 +28,8 @@ _LAST_MILLISECOND = 253_402_300_799_999
 
 
 class Arrival(NamedTuple):
-    """A record with its unique coordinates and what its envelope says. ``flaw`` set: it says nothing that counts.
+    """A record with its unique coordinates and what its envelope says. ``flaw`` set: it says nothing that counts, and
+    ``referral`` is the one that it names all the same, where that much can be read.
 
     ``owner`` alone may write to the topic; for the topic of our pages it is the institution in whose name they wrote.
     Ids are texts in UUID's usual form: they are looked up and written out far more often than taken apart.
@@ -47,7 +48,7 @@ class Arrival(NamedTuple):
 
     @property
     def scope(self) -> tuple[str, str]:
-        """Whose key seals it: of a referral at one owner, or of a month's unreadable records of an owner."""
+        """Whose key seals it: of a referral at one owner, or of a month's records of an owner that name none."""
         return self.owner, self.referral or month(self.record.timestamp)
 
 
@@ -87,28 +88,18 @@ def read(record: Record, cluster: str, topic_id: str) -> Arrival:
     whose = owner(record.topic)
     if record.topic in (topics.FACTS, topics.ALERTS):
         return _read_own(record, cluster, topic_id, whose)
-    head = _declared(record)
+    head = codec.head_of(record)
     if isinstance(head, Envelope) and whose == topics.DESK:
         whose = head.institution
     if isinstance(head, Envelope) and head.institution != whose:
-        head = Flaw(Problem.SOURCE_NOT_OWNER)
+        head = Flaw(Problem.SOURCE_NOT_OWNER, envelope=head)
     if isinstance(head, Flaw):
-        return Arrival(record, cluster, topic_id, whose, flaw=str(head.problem))
+        named = str(head.envelope.referral) if head.envelope else None
+        return Arrival(record, cluster, topic_id, whose, referral=named, flaw=str(head.problem))
     return Arrival(
         record, cluster, topic_id, whose, str(head.id), f"{TYPE_PREFIX}{head.verb}.v1", timestamp(head.time),
         str(head.referral), str(head.causation) if head.causation else None,
     )  # fmt: skip
-
-
-def _declared(record: Record) -> Envelope | Flaw:
-    if not record.value:
-        return Flaw(Problem.EMPTY)
-    if len(record.value) > MAX_VALUE_BYTES:
-        return Flaw(Problem.TOO_LARGE)
-    head = ce.read(record.headers)
-    if isinstance(head, Envelope) and record.key != str(head.referral).encode():
-        return Flaw(Problem.KEY_NOT_SUBJECT)
-    return head
 
 
 def _read_own(record: Record, cluster: str, topic_id: str, whose: str) -> Arrival:

@@ -2,13 +2,15 @@
 
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contracts import facts, topics
-from services.audit import leaf
+from contracts import codec, facts, topics
+from contracts.envelope import Flaw
+from services.audit import leaf, reading
 from services.audit.sequence import Corrupted, Head, check
 from tests.audit.support import CLUSTER, MemoryLog, declared, desk, fact, raw, receipt
 from tests.support import builders as make
@@ -68,7 +70,34 @@ def test_a_forged_source_counts_for_the_owner_of_the_topic() -> None:
     log.append(log.arrival(replace(declared(by=make.OTHER), topic=topics.inbound(make.SENDER))))
     (one,) = leaves(log)
     assert (one["from"], one["flaw"]) == (make.SENDER, "source-not-owner")
-    assert not {"id", "case", "type", "time"} & one.keys()
+    assert not {"id", "type", "time"} & one.keys()
+
+
+SPOILED: list[dict[str, Any]] = [
+    {"value": None},
+    {"value": b" " * (codec.MAX_VALUE_BYTES + 1)},
+    {"key": None},
+    {"key": b"\xff" * 36},
+    {"key": None, "value": None},
+    {"headers": (), "value": None},
+    {"headers": (), "value": b" " * (codec.MAX_VALUE_BYTES + 1)},
+    {"timestamp": 0, "value": b""},
+]
+
+
+@pytest.mark.parametrize("change", SPOILED, ids=lambda change: "-".join(change))
+def test_leaf_and_decision_give_one_reason_and_name_one_referral(change: dict[str, Any]) -> None:
+    """Whoever erases a referral erases every record that names it, those too that did not count."""
+    log, spoiled = MemoryLog(), replace(declared(), **change)
+    item = log.arrival(spoiled)
+    log.append(item)
+    (one,) = leaves(log)
+    decided = codec.decode(spoiled)
+    assert isinstance(decided, Flaw)
+    named = str(decided.envelope.referral) if decided.envelope else None
+    assert (one["flaw"], one.get("case")) == (decided.problem, named)
+    assert item.scope == (make.SENDER, named or reading.month(spoiled.timestamp))
+    assert not {"id", "type", "time"} & one.keys()
 
 
 def test_the_same_bytes_again_are_a_duplicate_and_others_a_conflict() -> None:
