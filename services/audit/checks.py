@@ -4,16 +4,20 @@ import hashlib
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
-from uuid import UUID
 
-from contracts import codec
+from contracts import codec, topics
 from contracts.codec import Record
 from services.audit import leaf as leaves
-from services.audit import note, seal
+from services.audit import note, reading, seal
 from services.audit.framing import Unreadable, unframe
 from services.audit.leaf import Kind
 from services.audit.note import Verifier
 from services.audit.seal import Key
+
+_SAID = {
+    "case": "referral", "cause": "cause", "flaw": "flaw", "from": "owner", "id": "event", "time": "time", "type": "type",
+}  # fmt: skip
+"""What a leaf repeats of its record, by the name that ``reading.Arrival`` gives it."""
 
 Span = tuple[str, str, int, int, int]
 """Cluster, topic id, partition, first offset, next offset."""
@@ -51,7 +55,7 @@ class Misfit(Exception):
 
 
 def form(index: int, row: Mapping[str, Any]) -> dict[str, Any]:
-    """The leaf's fields: canonical bytes, and columns that say the same."""
+    """The leaf's fields: canonical bytes, columns that say the same, and the topic's owner as the one it is from."""
     try:
         fields = leaves.read(row["leaf"])
     except leaves.Malformed as error:
@@ -59,6 +63,8 @@ def form(index: int, row: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in leaves.columns(fields)._asdict().items():
         if row[name] != value and (row[name] is None or str(row[name]) != value):
             raise Misfit(Check.COLUMNS, index, f"column {name} does not say what the leaf says")
+    if reading.owner(fields["topic"]) not in (fields["from"], topics.DESK):
+        raise Misfit(Check.FORM, index, "it is from somebody else than the owner of its topic")
     return fields
 
 
@@ -83,7 +89,7 @@ def first_use(index: int, row: Mapping[str, Any], fields: Mapping[str, Any]) -> 
 
 
 def opened(index: int, row: Mapping[str, Any], fields: Mapping[str, Any], key: Key) -> None:
-    """The sealed record opens, is the one committed to, and says what the leaf says of it."""
+    """The sealed record opens, is the one committed to, and read again it says what the leaf says of it."""
     place = seal.coordinates(fields["cl"], fields["ti"], fields["p"], fields["o"])
     salt, nonce = seal.salt_and_nonce(key, place)
     try:
@@ -98,23 +104,20 @@ def opened(index: int, row: Mapping[str, Any], fields: Mapping[str, Any], key: K
         record = Record(fields["topic"], fields["p"], fields["o"], fields["kt"], *unframe(frame))
     except Unreadable:
         raise Misfit(Check.CONTENT, index, "what was sealed is no record") from None
+    found = reading.read(record, fields["cl"], fields["ti"])
+    for name, attribute in _SAID.items():
+        if fields.get(name) != getattr(found, attribute) and not _read_otherwise(name, fields, found.flaw):
+            raise Misfit(Check.CONTENT, index, f"it does not say what its record says ({name})")
     if "id" not in fields:
         return
-    # Only these two: what else an envelope means may change with versions of the contract.
-    texts = dict(record.headers)
-    for name, header in (("id", "ce_id"), ("case", "ce_subject")):
-        if name in fields and not _same_id(fields[name], texts.get(header)):
-            raise Misfit(Check.CONTENT, index, f"its record has another {header}")
     same = seal.sameness(key, codec.digest(record)) == row["used_same"]
     if same is (fields["k"] == Kind.CONFLICT):
         raise Misfit(Check.CONTENT, index, "its record does not relate to the first use of its id as it says")
 
 
-def _same_id(text: str, header: bytes | None) -> bool:
-    try:
-        return header is not None and UUID(header.decode()) == UUID(text)
-    except ValueError:
-        return False
+def _read_otherwise(name: str, fields: Mapping[str, Any], flaw: str | None) -> bool:
+    """Whether an older version may have read this otherwise; which records have a flaw was the same then."""
+    return fields["v"] == 1 and name in ("flaw", "case") and "flaw" in fields and flaw is not None
 
 
 def spans(first_index: int, found: Mapping[tuple[str, str, int], tuple[int, int]], stored: list[Span]) -> None:

@@ -15,7 +15,9 @@ RFC 8785's.
     n      size of the record's frame, rounded up to a power of two
     o      offset · p partition · ti topic id · topic   ·   gap: o to `to`, and why; where a closed log has these
            offsets, log is its last checkpoint and kept how many of its leaves are still there
-    v      1 · x SHA-256 of the sealed record, hexadecimal
+    v      2, the version of these fields and of how they are read from a record: a leaf is verified as it was read. 1:
+           with a flaw there was never a case, and where there were several another one was named
+           x SHA-256 of the sealed record, hexadecimal
 
 What is declared, and Kafka's times, are claims. The order of leaves is proven; time is proven by who signs roots.
 """
@@ -30,6 +32,8 @@ from contracts import facts, topics
 from contracts.envelope import is_uuid
 
 MAX_LEAF_BYTES = 8_192
+VERSION = 2
+_VERSIONS = (1, VERSION)
 _SMALLEST_SIZE = 256
 
 
@@ -120,7 +124,7 @@ def read(leaf: bytes) -> dict[str, Any]:
         raise Malformed("it is not JSON") from None
     if not isinstance(fields, dict) or canonical(fields) != leaf or not leaf.isascii():
         raise Malformed("it is not canonical")
-    if fields.get("v") != 1 or fields.get("k") not in _FIELDS:
+    if fields.get("v") not in _VERSIONS or fields.get("k") not in _FIELDS:
         raise Malformed("it is of another version or kind")
     required, allowed = _FIELDS[fields["k"]]
     if not required <= fields.keys() <= allowed.keys():

@@ -111,8 +111,8 @@ def check(before: Head, batch: Batch) -> None:
 def _gap(item: Gap) -> dict[str, str | int | None]:
     return {
         "cl": item.cluster, "from": owner(item.topic), "k": Kind.GAP.value, "kept": item.kept, "log": item.checkpoint,
-        "o": item.first, "p": item.partition, "ti": item.topic_id, "to": item.last, "topic": item.topic, "v": 1,
-        "why": item.why,
+        "o": item.first, "p": item.partition, "ti": item.topic_id, "to": item.last, "topic": item.topic,
+        "v": leaf.VERSION, "why": item.why,
     }  # fmt: skip
 
 
@@ -133,7 +133,7 @@ def _record(item: Arrival) -> dict[str, str | int | None]:
         "time": item.time,
         "topic": record.topic,
         "type": item.type,
-        "v": 1,
+        "v": leaf.VERSION,
     }
 
 

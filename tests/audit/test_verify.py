@@ -1,7 +1,7 @@
 """Every check of the verification fires: whatever is changed, by whoever may change anything, is named."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import uuid4
 
@@ -9,11 +9,14 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from contracts import codec
+from contracts.codec import Record
+from contracts.values import Problem
 from services.audit import keyring, leaf, note, seal
 from services.audit.checks import Check
 from services.audit.leaf import Columns
 from services.audit.sequence import Tail
-from tests.audit.support import ORIGIN, Log, declared, fill, raw
+from tests.audit.support import ORIGIN, Log, declared, desk, fill, raw
+from tests.support import builders as make
 
 pytestmark = pytest.mark.anyio
 
@@ -239,6 +242,27 @@ async def states_another_referral(log: Log, _: pytest.MonkeyPatch) -> None:
     await log.sequencer().append([log.arrival(declared())._replace(referral=str(uuid4()))])
 
 
+def misreports(name: str, one: Callable[[], Record] = declared, **changes: str | None) -> Lie:
+    """What a leaf says of its record is not what the record says."""
+
+    async def lie(log: Log, _: pytest.MonkeyPatch) -> None:
+        await log.sequencer().append([log.arrival(one())._replace(**changes)])  # type: ignore[arg-type]
+
+    lie.__name__ = name
+    return lie
+
+
+async def calls_a_readable_declaration_unreadable_as_before(log: Log, patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(leaf, "VERSION", 1)
+    await UNREADABLE(log, patch)
+    patch.undo()
+
+
+UNREADABLE = misreports(
+    "unreadable", flaw=str(Problem.HEADER_INVALID), event=None, type=None, time=None, cause=None, referral=None
+)
+
+
 async def calls_a_conflict_a_duplicate(log: Log, patch: pytest.MonkeyPatch) -> None:
     referral, event = uuid4(), uuid4()
     patch.setattr(seal, "sameness", lambda *_: bytes(32))
@@ -258,6 +282,16 @@ LIES: list[tuple[Lie, Check, int]] = [
     (states_another_event, Check.CONTENT, 0),
     (states_another_referral, Check.CONTENT, 0),
     (calls_a_conflict_a_duplicate, Check.CONTENT, 0),
+    (misreports("type", type="co.ruta.referral.rejected.v1"), Check.CONTENT, 0),
+    (misreports("time", time="2026-11-24T16:00:00.000000Z"), Check.CONTENT, 0),
+    (misreports("no time", time=None), Check.CONTENT, 0),
+    (misreports("cause", cause=str(uuid4())), Check.CONTENT, 0),
+    (misreports("owner", owner=make.OTHER), Check.FORM, 0),
+    (misreports("author at the desk", lambda: desk(make.OTHER), owner=make.RECIPIENT), Check.CONTENT, 0),
+    (misreports("flaw", lambda: raw(None), flaw=str(Problem.HEADER_REPEATED)), Check.CONTENT, 0),
+    (misreports("no referral", lambda: replace(declared(), value=None), referral=None), Check.CONTENT, 0),
+    (UNREADABLE, Check.CONTENT, 0),
+    (calls_a_readable_declaration_unreadable_as_before, Check.CONTENT, 0),
 ]
 
 
@@ -269,6 +303,14 @@ async def test_a_lying_sequencer_is_named(
     misfit = (await log.verify()).misfit
     assert misfit is not None, "nobody noticed"
     assert (misfit.check, misfit.index) == (check, at), str(misfit)
+
+
+async def test_a_leaf_of_an_older_version_is_verified_as_it_was_read(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(leaf, "VERSION", 1)
+    empty, keyless = (log.arrival(replace(declared(), **change)) for change in ({"value": None}, {"key": None}))
+    as_before = keyless._replace(flaw=str(Problem.KEY_NOT_SUBJECT), referral=None)
+    await log.sequencer().append([empty._replace(referral=None), as_before, log.arrival(declared())])
+    assert (await log.verify()).misfit is None
 
 
 def test_no_check_is_without_a_test_that_makes_it_fire() -> None:
