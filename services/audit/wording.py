@@ -2,6 +2,7 @@
 
 import tomllib
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum, StrEnum
@@ -104,7 +105,8 @@ def _written(name: str, value: str | int) -> str:
         case "kt" if 0 <= int(value) <= _LAST_MILLISECOND:
             return moments.moment(datetime.fromtimestamp(int(value) / 1000, UTC))
         case "time":
-            return moments.moment(datetime.fromisoformat(str(value)))
+            with suppress(OverflowError):  # the first hours of the year 1 are before any time in Colombia
+                return moments.moment(datetime.fromisoformat(str(value)))
         case "flaw":
             return _labelled(Problem, str(value))
         case "why":

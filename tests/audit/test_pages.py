@@ -5,6 +5,7 @@ import re
 from base64 import b64decode, b64encode
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -21,7 +22,7 @@ from services.audit import api, merkle, note, pages, wording
 from services.audit.leaf import Kind
 from services.audit.reading import CLOSED
 from services.runtime.settings import Addresses
-from tests.audit.support import ORIGIN, Log, fill
+from tests.audit.support import ORIGIN, Log, declared, fill
 from tests.audit.test_api import OneConnection, nothing_missing
 from tests.browser import chromium
 
@@ -134,6 +135,14 @@ async def test_every_field_of_a_leaf_has_words() -> None:
     assert known == wording._texts()["field"].keys()
     assert wording.services().keys() == {topics.REFERRALS, topics.NOTIFICATIONS}
     assert wording._texts()["kind"].keys() == wording._texts()["kind_said"].keys() - {CLOSED} == set(Kind)
+
+
+@pytest.mark.parametrize("time", ["0001-01-01T00:00:00Z", "0001-01-01T05:00:00Z", "9999-12-31T23:59:59.999999999Z"])
+async def test_every_time_that_a_sender_may_state_is_shown(log: Log, client: httpx.AsyncClient, time: str) -> None:
+    one = declared()
+    headers = tuple((name, time.encode() if name == "ce_time" else value) for name, value in one.headers)
+    await log.sequencer().append([log.arrival(replace(one, headers=headers))])
+    assert "Hora según el emisor" in await shown(client, "/entries/0")
 
 
 async def test_a_changed_leaf_is_shown_as_changed(log: Log, client: httpx.AsyncClient) -> None:
