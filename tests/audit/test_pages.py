@@ -149,7 +149,18 @@ async def test_a_changed_leaf_is_shown_as_changed(log: Log, client: httpx.AsyncC
     await fill(log)
     changed = "replace(convert_from(leaf, 'utf8'), '\"kt\":', '\"kt\":1')"
     await log.break_it(f"update entry set leaf = convert_to({changed}, 'utf8') where index = 299")
-    assert "Los pasos no llevan a la raíz firmada" in await shown(client, "/entries/299")
+    assert "De esta huella no se llega a la raíz firmada" in await shown(client, "/entries/299")
+
+
+@pytest.mark.parametrize(
+    ("size", "said"),
+    [(1, "El hash de esta huella es la raíz firmada: "), (2, "El paso lleva de esta "), (3, "Los 2 pasos llevan de ")],
+)
+async def test_one_is_not_said_as_many(log: Log, client: httpx.AsyncClient, size: int, said: str) -> None:
+    await log.sequencer().append([log.arrival(declared()) for _ in range(size)])
+    page = await shown(client, "/entries/0")
+    assert said in page
+    assert (">1 huella<" in page) is (size == 1)
 
 
 async def test_a_kept_checkpoint_is_compared(log: Log, client: httpx.AsyncClient) -> None:
