@@ -56,8 +56,9 @@ class Arrival(NamedTuple):
 class Gap:
     """Offsets without a leaf of a record, ``first`` to ``last``.
 
-    ``why``: lost (Kafka has dropped them), hole (never any), or closed: they have their leaves in the log that this one
-    goes on from, whose last ``checkpoint`` (its text) is then named, and how many of its leaves are ``kept``.
+    ``why``: lost (Kafka has dropped them), hole (Kafka jumps over them; whether there were any it does not tell), or
+    closed: they have their leaves in the log that this one goes on from, whose last ``checkpoint`` (its text) is then
+    named, and how many of its leaves are ``kept``.
     """
 
     cluster: str

@@ -43,6 +43,7 @@ class Streams:
         self._wanted = Wanted("", {})
         self._seen: Wanted | None = None
         self._next: dict[TopicPartition, int] = {}
+        self._sought_again: dict[TopicPartition, int] = {}
 
     @contextlib.asynccontextmanager
     async def listing(self) -> AsyncIterator[None]:
@@ -133,10 +134,20 @@ class Streams:
                 if raw.offset < expected:
                     continue
                 if raw.offset > expected:
+                    if self._seek_again(partition, expected):
+                        break
                     items.append(_gap(stream, partition, expected, raw.offset, HOLE))
                 items.append(reading.read(kafka.record(raw), stream[0], stream[1]))
                 self._next[partition] = raw.offset + 1
         return items
+
+    def _seek_again(self, partition: TopicPartition, expected: int) -> bool:
+        """Once, in case the client jumped: what a leaf says stays said."""
+        if self._sought_again.get(partition) == expected:
+            return False
+        self._sought_again[partition] = expected
+        self.consumer.seek(partition, expected)
+        return True
 
 
 def _gap(stream: Stream, partition: TopicPartition, first: int, after: int, why: str) -> Gap:

@@ -172,11 +172,12 @@ async def send(stack: Stack, topic: str, records: Sequence[tuple[bytes | None, A
 
 
 @asynccontextmanager
-async def producer(stack: Stack) -> AsyncIterator[AIOKafkaProducer]:
+async def producer(stack: Stack, transactional_id: str | None = None) -> AsyncIterator[AIOKafkaProducer]:
     """A producer that may write every topic."""
     made = AIOKafkaProducer(
-        **login(stack, topics.OPERATOR), enable_idempotence=True, max_request_size=RECORD_BYTES, linger_ms=1
-    )
+        **login(stack, topics.OPERATOR), enable_idempotence=True, max_request_size=RECORD_BYTES, linger_ms=1,
+        transactional_id=transactional_id,
+    )  # fmt: skip
     await made.start()
     try:
         yield made
