@@ -18,6 +18,14 @@ from services.runtime import sql
 _SQL = sql.load(Path(__file__).parent / "sql" / "keys.sql")
 
 
+class StillReadable(RuntimeError):
+    """Keys are destroyed, but old versions of their rows are still on disk: some session has had a snapshot since
+    before, such as ``./ruta audit verify`` or a dump. Wait for its end, and destroy the same again."""
+
+    def __init__(self, versions: int) -> None:
+        super().__init__(f"{versions} old row versions of keys are not removed: an older snapshot is still in use")
+
+
 async def keys(connection: asyncpg.Connection, scopes: Collection[Scope]) -> dict[Scope, Key]:
     """The keys of these scopes; what is missing is made, and durable when this returns."""
     found = await _current(connection, scopes)
@@ -48,10 +56,15 @@ async def by_id(connection: asyncpg.Connection, ids: Iterable[str]) -> dict[str,
 
 
 async def destroy(connection: asyncpg.Connection, scope: str) -> int:
-    """Destroy every key of a referral (or of a month's unreadable records); returns how many there were.
+    """Destroy every key of a referral (or of a month's records that name none); returns how many there were.
 
-    The table is vacuumed at once, because a row version that is only dead can still be read from the disk.
+    The table is vacuumed at once, because a row version that is only dead can still be read from the disk. Raises
+    StillReadable while some session may still see it; destroy it again then: that vacuums again.
     """
     status = await connection.execute(_SQL["destroy"], scope)
+    # What this session has counted comes first, or it would be added to what the vacuum counts.
+    await connection.execute("select pg_stat_force_next_flush()")
     await connection.execute("vacuum data_key")
+    if left := await connection.fetchval(_SQL["dead"]):
+        raise StillReadable(left)
     return int(status.split()[-1])

@@ -77,6 +77,18 @@ async def test_keys_can_be_destroyed_and_nothing_else(log: Log) -> None:
     assert again[scope].id != made[scope].id
 
 
+async def test_a_key_that_an_older_snapshot_shows_is_not_said_to_be_destroyed(log: Log) -> None:
+    scope = ("alfa", str(uuid4()))
+    await keyring.keys(log.keys, {scope})
+    verifying = await log.connect("audit_keys_app", "audit_keys")
+    async with verifying.transaction(isolation="repeatable_read", readonly=True):
+        await verifying.fetchval("select count(*) from data_key")
+        with pytest.raises(keyring.StillReadable):
+            await keyring.destroy(log.keys, scope[1])
+        assert await verifying.fetchval("select secret from data_key") is not None
+    assert await keyring.destroy(log.keys, scope[1]) == 0
+
+
 async def test_the_log_and_its_keys_do_not_see_each_other(log: Log) -> None:
     for connection, table in ((log.app, "audit_keys.data_key"), (log.keys, "audit.entry")):
         with pytest.raises(asyncpg.InsufficientPrivilegeError):

@@ -11,6 +11,10 @@ returning kid, owner, scope, secret;
 -- by_id --
 select kid, secret from data_key where kid = any($1::uuid[]);
 
+-- dead --
+-- Row versions that the vacuum a moment ago had to leave, because some session may still see them.
+select n_dead_tup from pg_stat_all_tables where relid = 'data_key'::regclass and n_dead_tup > 0;
+
 -- destroy --
 -- All keys of a referral, whoever owns the topics: then nobody can read any record about it again.
 update data_key set secret = null, destroyed_at = now() where scope = $1 and secret is not null;
