@@ -15,7 +15,8 @@ from services.audit.note import Verifier
 from services.audit.seal import Key
 
 _SAID = {
-    "case": "referral", "cause": "cause", "flaw": "flaw", "from": "owner", "id": "event", "time": "time", "type": "type",
+    "case": "referral", "cause": "cause", "flaw": "flaw", "from": "owner", "id": "event", "time": "time",
+    "type": "type",
 }  # fmt: skip
 """What a leaf repeats of its record, by the name that ``reading.Arrival`` gives it."""
 
