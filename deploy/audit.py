@@ -1,9 +1,12 @@
 """The verification of the log, as the operator of the embedded system can run it: with the keys at hand."""
 
+from dataclasses import replace
+
 from deploy.database import reader
 from deploy.keys import seen_file, signing_key_file
 from deploy.provision import Target
-from services.audit import keys, predecessor
+from services.audit import keys, note, predecessor
+from services.audit.checks import Check, Misfit
 from services.audit.predecessor import Predecessor
 from services.audit.verify import Verdict, verify
 
@@ -18,7 +21,8 @@ async def verify_log(target: Target) -> Verdict:
 
 
 async def verify_closed(target: Target) -> list[tuple[Predecessor, Verdict]]:
-    """The same for every closed log, the newest first; their last checkpoint is beyond what is kept of them."""
+    """The same for every closed log, the newest first: also that all that was kept is there, and that it is what was
+    published, as far as its last checkpoint is not beyond what is kept."""
     found: list[tuple[Predecessor, Verdict]] = []
     schema = "audit"
     while True:
@@ -28,4 +32,15 @@ async def verify_closed(target: Target) -> list[tuple[Predecessor, Verdict]]:
             return found
         schema = before.schema
         async with reader(target, schema) as log, reader(target, "audit_keys", "audit_keys_app") as opening:
-            found.append((before, await verify(log, before.vkey, opening)))
+            verdict = await verify(log, before.vkey, opening, _last(before))
+        if verdict.misfit is None and verdict.leaves != before.kept:
+            cut = f"the closed log ends here, and was closed with {before.kept} leaves"
+            verdict = replace(verdict, misfit=Misfit(Check.PREDECESSOR, verdict.leaves, cut))
+        found.append((before, verdict))
+
+
+def _last(before: Predecessor) -> str | None:
+    try:
+        return before.checkpoint if before.published <= before.kept else None
+    except note.Unacceptable:
+        return None  # the verdict on the log that goes on from it says so

@@ -16,6 +16,7 @@ from deploy.database import reader
 from deploy.embedded.errors import StackError
 from deploy.new_log import begin
 from deploy.running import running_stack
+from services.audit.predecessor import Reason
 from services.referrals.refold import refold
 
 _REFERRALS = "the referral service"
@@ -132,7 +133,7 @@ def verify() -> int:
     print(verdict)
     closed = asyncio.run(verify_closed(target))
     for log, found in closed:
-        print(f"{log.origin}, closed: {found}")
+        print(f"{log.origin}, closed{f' ({log.reason})' if log.reason else ''}: {found}")
     return 1 if verdict.misfit or any(found.misfit for _, found in closed) else 0
 
 
@@ -142,7 +143,12 @@ def begin_anew(origin: str | None, vkey: str | None, newest: Path | None, *, acc
     refused = asyncio.run(begin(target, origin=origin, vkey=vkey, newest=newest, accepted=accepted))
     log = refused.log
     print(f"{log.origin} is not continued: {refused.why}")
-    print(f"its first {log.kept} leaves are kept; the last checkpoint that left it is\n\n{log.checkpoint}")
+    kept = (
+        "leaves are kept, as what was found: they are not what was published"
+        if log.reason is Reason.CHANGED
+        else ("leaves are kept")
+    )
+    print(f"its first {log.kept} {kept}; the last checkpoint that left it is\n\n{log.checkpoint}")
     if accepted:
         print(f"it is closed; {refused.name} begins with that checkpoint as soon as the audit service starts again.")
         print("Tell the oversight bodies the new name and key (/v1/log), and how far the closed log reaches.")

@@ -7,9 +7,10 @@ answered as before. The keys of the records stay in use: whoever erases a case e
 import asyncio
 import re
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 import asyncpg
@@ -21,7 +22,7 @@ from deploy.keys import seen_file, signing_key_file
 from deploy.provision import Target
 from services.audit import keys, note, predecessor, proofs, seen, store, tree
 from services.audit.note import Verifier
-from services.audit.predecessor import Predecessor
+from services.audit.predecessor import Predecessor, Reason
 from services.audit.settings import ORIGIN
 
 SCHEMA = "audit"
@@ -58,11 +59,11 @@ async def begin(
         cut_off = before is not None and before.origin == key.name and await proofs.newest(connection) is None
         if before is not None and cut_off:
             made = _next_key(target.state)
-            name = keys.load(made).verifier.name if made.exists() else origin or _next(key.name)
+            name = keys.load(made).verifier.name if made.exists() else origin or next(_following(key.name))
             refused = Refused("it was closed, and the new key is not in its place yet", before, name)
         else:
             closed = _verifier(vkey) if vkey else key
-            refused = await _refused(connection, key, closed, newest or seen_file(target.state), origin)
+            refused = await _refused(connection, target.state, key, closed, newest or seen_file(target.state), origin)
         if accepted:
             keys.ensure(_next_key(target.state), refused.name)
             if not cut_off:
@@ -88,34 +89,60 @@ async def _alone(target: Target) -> AsyncIterator[asyncpg.Connection]:
 
 
 async def _refused(
-    connection: asyncpg.Connection, key: Verifier, closed: Verifier, newest: Path, origin: str | None
+    connection: asyncpg.Connection, state: State, key: Verifier, closed: Verifier, newest: Path, origin: str | None
 ) -> Refused:
     """Look at the log as its service does, with the ``key`` that there is. Raises StackError unless it is refused."""
-    try:
-        await seen.check(connection, key, newest, await tree.head(connection, key))
-    except tree.NotOurs as refusal:
-        why = str(refusal)
-    else:
+    why = await _refusal(connection, key, newest)
+    if why is None:
         raise StackError("The log fits together and goes on: there is nothing to close.")
     stored = await proofs.newest(connection)
+    if stored and (named := stored.note.partition("\n")[0]) != closed.name:
+        raise StackError(
+            f"The log in the database is {named}, and the key is that of {closed.name}: restore a later backup, or give"
+            f" the public key of {named} with --vkey and the file with its last checkpoint with --seen."
+        )
     published = newest.read_text("utf-8") if newest.exists() else (stored.note if stored else None)
     if published is None:
         raise StackError("No checkpoint has left this log: there is nothing that a new one could begin with.")
-    earlier = await connection.fetchval("select count(*) from pg_namespace where nspname ~ '^audit_closed_[0-9]+$'")
-    schema = f"{SCHEMA}_closed_{earlier + 1}"
-    log = Predecessor(closed.name, closed.vkey, published, stored.size if stored else 0, schema)
+    with_its_own_key = await _refusal(connection, closed, newest)
+    reason = Reason.KEY_LOST if with_its_own_key is None else _reason(with_its_own_key)
+    schema = await _free_schema(connection, state)
+    log = Predecessor(closed.name, closed.vkey, published, stored.size if stored else 0, schema, reason)
     try:
         note.read_checkpoint(log.text)
     except note.Unacceptable as problem:
         raise StackError(
-            f"The last checkpoint is not signed by {closed.vkey} ({problem}): give its public key with --vkey."
+            f"The last checkpoint is not signed by {closed.vkey} ({problem}): give the log's public key with --vkey, or"
+            " the file with its last checkpoint with --seen."
         ) from problem
-    name = origin or _next(closed.name)
+    taken = {keys.load(file).verifier.name for file in _key_files(state)} | {closed.name}
+    name = origin or next(name for name in _following(closed.name) if name not in taken)
     if re.fullmatch(ORIGIN, name) is None:
         raise StackError("A log is named like a URL without its scheme, such as registro.mesa.example/ruta.")
-    if name == closed.name:
-        raise StackError(f"{name} is the closed log's name for ever: choose another one.")
-    return Refused(why, log, name)
+    if name in taken:
+        raise StackError(f"{name} is a log's name for ever: choose another one.")
+    return Refused(str(why), log, name)
+
+
+async def _refusal(connection: asyncpg.Connection, verifier: Verifier, newest: Path) -> tree.NotOurs | None:
+    try:
+        await seen.check(connection, verifier, newest, await tree.head(connection, verifier))
+    except tree.NotOurs as why:
+        return why
+    return None
+
+
+def _reason(refusal: tree.NotOurs) -> Reason:
+    return Reason.SHORTER if isinstance(refusal, tree.Shorter) else Reason.CHANGED
+
+
+async def _free_schema(connection: asyncpg.Connection, state: State) -> str:
+    """A name that no closed log has, and no file that was put aside: the database may be older than those."""
+    rows = await connection.fetch("select nspname from pg_namespace")
+    have = {row["nspname"] for row in rows} | {
+        file.suffix.removeprefix(".") for file in (*_key_files(state), *state.root.glob(f"{seen_file(state).name}.*"))
+    }
+    return next(name for name in (f"{SCHEMA}_closed_{number}" for number in count(1)) if name not in have)
 
 
 def _verifier(vkey: str) -> Verifier:
@@ -151,7 +178,14 @@ def _next_key(state: State) -> Path:
     return signing_key_file(state).with_name("audit-signing-key.next")
 
 
-def _next(origin: str) -> str:
-    """The name after this one: ``log.example/ruta``, ``log.example/ruta/2``, ``log.example/ruta/3``."""
+def _key_files(state: State) -> list[Path]:
+    """The log's key, and those of the logs before it."""
+    key = signing_key_file(state)
+    return [file for file in key.parent.glob(f"{key.name}*") if file != _next_key(state)]
+
+
+def _following(origin: str) -> Iterator[str]:
+    """The names after this one: ``log.example/ruta``, ``log.example/ruta/2``, ``log.example/ruta/3`` …"""
     stem, _, number = origin.rpartition("/")
-    return f"{stem}/{int(number) + 1}" if stem and re.fullmatch(r"[0-9]{1,9}", number) else f"{origin}/2"
+    numbered = stem and re.fullmatch(r"[0-9]{1,9}", number)
+    return (f"{stem if numbered else origin}/{n}" for n in count(int(number) + 1 if numbered else 2))

@@ -19,21 +19,22 @@ from pydantic import BaseModel
 from services.audit import leaf as leaves
 from services.audit import merkle, proofs
 from services.audit.note import Verifier
-from services.audit.predecessor import Predecessor
+from services.audit.predecessor import Predecessor, Reason
 from services.runtime import clock, sql, web
 
 _SQL = sql.load(Path(__file__).parent / "sql" / "read.sql")
 
 
 class ClosedView(BaseModel):
-    """A log that was refused and closed: its last ``checkpoint``, how many of its leaves are ``kept``, and the ``path``
-    below which this API answers about them."""
+    """A log that was refused and closed: its last ``checkpoint``, how many leaves are ``kept``, the ``path`` below
+    which this API answers about them, and the ``reason``; ``changed``: they are not what was published."""
 
     origin: str
     vkey: str
     checkpoint: str
     kept: int
     path: str
+    reason: Reason | None
 
 
 class LogView(BaseModel):
@@ -127,7 +128,14 @@ def build(pool: asyncpg.Pool, verifier: Verifier, missing: web.Missing, closed: 
             stored_at=newest and newest.stored_at,
             checkpoint_age_seconds=newest and (clock.now() - newest.stored_at).total_seconds(),
             closed=[
-                ClosedView(origin=one.origin, vkey=one.vkey, checkpoint=one.checkpoint, kept=one.kept, path=one.path)
+                ClosedView(
+                    origin=one.origin,
+                    vkey=one.vkey,
+                    checkpoint=one.checkpoint,
+                    kept=one.kept,
+                    path=one.path,
+                    reason=one.reason,
+                )
                 for one in closed
             ],
         )

@@ -6,6 +6,7 @@ They hold its last checkpoint, so the new log begins with it, and every record h
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 
 import asyncpg
@@ -20,15 +21,25 @@ from services.runtime import sql
 _SQL = sql.load(Path(__file__).parent / "sql" / "predecessor.sql")
 
 
+class Reason(StrEnum):
+    """Why a log was closed. Only of one that was changed it is known that its leaves are not what was published."""
+
+    SHORTER = "shorter"
+    KEY_LOST = "key-lost"
+    CHANGED = "changed"
+
+
 @dataclass(frozen=True, slots=True)
 class Predecessor:
-    """``checkpoint`` is the last note that left it; ``kept`` of its leaves are still there, in ``schema``."""
+    """``checkpoint`` is the last note that left it; ``kept`` leaves are there, in ``schema``. ``reason``: None where it
+    was closed before reasons were kept."""
 
     origin: str
     vkey: str
     checkpoint: str
     kept: int
     schema: str
+    reason: Reason | None = None
 
     @property
     def path(self) -> str:
@@ -49,7 +60,9 @@ class Predecessor:
 async def read(connection: asyncpg.Connection | asyncpg.Pool) -> Predecessor | None:
     """The log before the one in view; None where that is the first."""
     row = await connection.fetchrow(_SQL["predecessor"])
-    return Predecessor(**row) if row else None
+    if row is None:
+        return None
+    return Predecessor(**{**row, "reason": Reason(row["reason"]) if row["reason"] else None})
 
 
 async def all_before(pool: asyncpg.Pool) -> Sequence[Predecessor]:
@@ -111,5 +124,7 @@ async def store(connection: asyncpg.Connection, before: Predecessor, positions: 
     names = ("cluster", "topic", "topic_id", "partition", "next_offset")
     columns = [[row[name] for row in positions] for name in names]
     await connection.execute(
-        _SQL["close"], before.origin, before.vkey, before.checkpoint, before.kept, before.schema, *columns
+        _SQL["close"],
+        *(before.origin, before.vkey, before.checkpoint, before.kept, before.schema, before.reason),
+        *columns,
     )

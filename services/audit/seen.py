@@ -14,7 +14,7 @@ import asyncpg
 from services.audit import note, predecessor, tree
 from services.audit.note import Checkpoint, Verifier
 from services.audit.sequence import Head
-from services.audit.tree import NotOurs
+from services.audit.tree import NotOurs, Shorter
 from services.runtime import failpoints
 
 WRITTEN_EVERY = 1.0
@@ -39,7 +39,7 @@ async def check(connection: asyncpg.Connection, verifier: Verifier, file: Path |
     except note.Unacceptable as error:
         raise NotOurs(f"{file.name} holds no checkpoint of this log") from error
     if seen.size > head.size:
-        raise NotOurs(f"the log has {head.size} leaves and had {seen.size} before: it was cut off or restored")
+        raise Shorter(f"the log has {head.size} leaves and had {seen.size} before: it was cut off or restored")
     (root,) = await tree.roots(connection, head.size, [(0, seen.size)])
     if seen != Checkpoint(verifier.name, seen.size, root):
         raise NotOurs("the log does not begin with the tree that was signed before")

@@ -22,6 +22,10 @@ class NotOurs(RuntimeError):
     """
 
 
+class Shorter(NotOurs):
+    """The stored log ends before what was seen of it, and fits together as far as it goes."""
+
+
 async def head(connection: asyncpg.Connection, verifier: Verifier) -> Head:
     """The end of the log, rebuilt from stored leaves and tiles. Raises NotOurs unless we signed exactly that."""
     last = await connection.fetchrow(_SQL["last_batch"])

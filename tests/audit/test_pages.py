@@ -20,6 +20,7 @@ from contracts.directory import SEED, load
 from deploy.embedded.ports import Ports
 from services.audit import api, merkle, note, pages, wording
 from services.audit.leaf import Kind
+from services.audit.predecessor import Predecessor, Reason
 from services.audit.reading import CLOSED
 from services.runtime.settings import Addresses
 from tests.audit.support import ORIGIN, Log, declared, fill
@@ -32,20 +33,24 @@ DUPLICATE, CONFLICT, GAP, UNREADABLE, DESK, FACT, RECEIPT = range(100, 107)
 """The indexes of the unusual leaves that ``fill`` makes."""
 
 
-def made(log: Log) -> FastAPI:
+def made(log: Log, *closed: Predecessor) -> FastAPI:
     settings: Any = SimpleNamespace(addresses=Addresses(), web_assets=None)
     pool: Any = OneConnection(log)
     app = api.build(pool, log.signer.verifier, nothing_missing)
-    pages.add(app, settings, pool, log.signer.verifier.vkey, lambda: load(SEED).by_code)
+    pages.add(app, settings, pool, log.signer.verifier.vkey, lambda: load(SEED).by_code, closed)
     return app
 
 
 @pytest.fixture
 async def client(log: Log) -> AsyncIterator[httpx.AsyncClient]:
-    headers = {"accept": "text/html"}
-    transport = httpx.ASGITransport(made(log))
-    async with httpx.AsyncClient(transport=transport, base_url="http://localhost", headers=headers) as client:
+    async with asking(made(log)) as client:
         yield client
+
+
+def asking(app: FastAPI) -> httpx.AsyncClient:
+    """A browser without scripts."""
+    headers = {"accept": "text/html"}
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost", headers=headers)
 
 
 @pytest.fixture
@@ -68,6 +73,19 @@ def listed(page: str) -> list[int]:
 async def test_an_empty_log_says_so(client: httpx.AsyncClient) -> None:
     assert "El registro está vacío" in await shown(client, "/")
     assert "Punto de control de hoy" not in await shown(client, "/consistency")
+
+
+@pytest.mark.parametrize(
+    ("reason", "holds"), [(Reason.SHORTER, True), (Reason.KEY_LOST, True), (Reason.CHANGED, False), (None, False)]
+)
+async def test_of_a_closed_log_no_more_is_said_than_is_known(log: Log, reason: Reason | None, holds: bool) -> None:
+    before = Predecessor("log.example/before", "", "", 1, "audit_closed_1", reason)
+    async with asking(made(log, before)) as client:
+        page = await shown(client, "/")
+    assert "log.example/before" in page
+    assert "(1 huella)" in page
+    assert ("sus pruebas siguen valiendo" in page) is holds
+    assert ("no demuestra lo que había" in page) is (reason is Reason.CHANGED)
 
 
 async def test_the_newest_leaves_come_first_and_all_can_be_reached(log: Log, client: httpx.AsyncClient) -> None:

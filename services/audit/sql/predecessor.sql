@@ -1,5 +1,6 @@
 -- predecessor --
-select origin, vkey, checkpoint, kept, schema from predecessor;
+-- A closed log keeps the tables that it had: those of an older one say no reason.
+select origin, vkey, checkpoint, kept, schema, to_jsonb(predecessor) ->> 'reason' as reason from predecessor;
 
 -- positions --
 select cluster, topic, topic_id, partition, next_offset
@@ -19,7 +20,7 @@ select index, leaf from entry where kind = 'gap' order by index;
 -- close --
 -- Into the new log, which has nothing yet.
 with closed as (
-    insert into predecessor (origin, vkey, checkpoint, kept, schema) values ($1, $2, $3, $4, $5)
+    insert into predecessor (origin, vkey, checkpoint, kept, schema, reason) values ($1, $2, $3, $4, $5, $6)
 )
 insert into predecessor_position (cluster, topic, topic_id, partition, next_offset)
-select * from unnest($6::text[], $7::text[], $8::text[], $9::int[], $10::bigint[]);
+select * from unnest($7::text[], $8::text[], $9::text[], $10::int[], $11::bigint[]);
