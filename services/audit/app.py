@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from services.audit import api, keys, note, pages, predecessor, seen
+from services.audit.comparison import Log
 from services.audit.sequencer import Sequencer, consumer
 from services.audit.settings import Settings
 from services.audit.streams import Streams
@@ -57,12 +58,14 @@ async def service(settings: Settings) -> AsyncIterator[list[Job]]:
 
         closed = await predecessor.all_before(pool)
         app = api.build(pool, signer.verifier, missing, closed)
+        closed_logs = []
         for one in closed:
             of_one = await database.pool(settings, size=1, application="audit closed log", schema=one.schema)
             await stack.enter_async_context(closing(of_one))
             app.mount(one.path, api.build(of_one, note.read_vkey(one.vkey), nothing_missing))
+            closed_logs.append(Log(one.vkey, of_one, one))
         web.expose(app, telemetry, missing)
-        pages.add(app, settings, pool, signer.verifier.vkey, Members(settings.directory_file).current, closed)
+        pages.add(app, settings, Log(signer.verifier.vkey, pool), closed_logs, Members(settings.directory_file).current)
 
         telemetry.watch("ruta.lag", lambda: by_topic(records))
         telemetry.watch("ruta.tree.size", lambda: value(sequencer.signed and sequencer.signed[0]))

@@ -3,7 +3,7 @@
 They show what leaves hold: ids, codes and digests. Every check made here can be repeated in the reader's browser.
 """
 
-from base64 import b64decode, b64encode
+from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,8 +19,8 @@ from pydantic import BaseModel, Field, StringConstraints
 from contracts.directory import Institution
 from services.audit import leaf as leaves
 from services.audit import merkle, proofs, wording
+from services.audit.comparison import Log, compare
 from services.audit.leaf import Kind
-from services.audit.predecessor import Predecessor
 from services.runtime import sql, web
 from services.runtime.pages import site
 from services.runtime.pages.forms import Given
@@ -47,28 +47,27 @@ class Asked(BaseModel):
 
 
 class Kept(BaseModel):
-    """A checkpoint that somebody kept: its second and third line."""
+    """A checkpoint that somebody kept, the whole note."""
 
-    size: Annotated[Annotated[int, Field(ge=1, lt=2**63)] | None, Given] = None
-    root: Annotated[Annotated[str, StringConstraints(pattern=r"^\s*[A-Za-z0-9+/]{43}=\s*$")] | None, Given] = None
+    punto: Annotated[Annotated[str, StringConstraints(max_length=4_000)] | None, Given] = None
 
 
 def add(
     app: FastAPI,
     settings: Settings,
-    pool: asyncpg.Pool,
-    vkey: str,
+    log: Log,
+    closed: Sequence[Log],
     members: Callable[[], Mapping[str, Institution]],
-    closed: Sequence[Predecessor] = (),
 ) -> None:
-    """Add the pages to the service's application."""
+    """Add the pages to the service's application. ``closed``: the logs that ``log`` goes on from."""
+    pool, vkey = log.pool, log.vkey
     here = Path(__file__).parent
     made = site.add(app, "audit", here, addresses=settings.addresses, members=members, web_assets=settings.web_assets)
     made.templates.filters["base64"] = _b64
     made.templates.globals["writer"] = lambda code: wording.services().get(code) or made.institution(code)
 
     @app.get("/", include_in_schema=False)
-    async def log(asked: Annotated[Asked, Query()]) -> Response:
+    async def overview(asked: Annotated[Asked, Query()]) -> Response:
         if asked.buscar and asked.buscar.isascii() and asked.buscar.isdecimal():
             return RedirectResponse(f"/entries/{int(asked.buscar)}", 303)
         about = asked.referral or asked.fact or _id(asked.buscar)
@@ -88,7 +87,7 @@ def add(
             older=_older(asked, rows[_PER_PAGE - 1]["index"]) if len(rows) > _PER_PAGE else None,
             rare={kind: wording.kind(kind) for kind in RARE},
             services=wording.services(),
-            closed=closed,
+            closed=[one.closed for one in closed],
             members=sorted(members().values(), key=lambda one: one.name),
         )
 
@@ -118,15 +117,12 @@ def add(
 
     @app.get("/consistency", include_in_schema=False)
     async def consistency(kept: Annotated[Kept, Query()]) -> HTMLResponse:
-        found, holds = None, False
-        async with pool.acquire() as connection:
+        found = await compare(kept.punto, [log, *closed]) if kept.punto else None
+        compared = (found and found.log) or log
+        async with compared.pool.acquire() as connection:
             newest = await proofs.newest(connection)
-            if kept.size and kept.root:
-                found = await proofs.consistency(connection, kept.size)
-        if found is not None and kept.root:
-            root = b64decode(kept.root)
-            holds = merkle.consistent(found.size, found.newest.size, root, found.newest.root, found.path)
-        return made.page("consistency.html", kept=kept, newest=newest, vkey=vkey, proof=found, holds=holds)
+        names = [one.origin for one in (log, *closed)]
+        return made.page("consistency.html", kept=kept, found=found, compared=compared, newest=newest, names=names)
 
 
 def _entry(row: asyncpg.Record) -> dict[str, Any]:

@@ -2,8 +2,8 @@
 
 import asyncio
 import re
-from base64 import b64decode, b64encode
-from collections.abc import AsyncIterator
+from base64 import b64decode
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from types import SimpleNamespace
@@ -12,14 +12,16 @@ from typing import Any
 import httpx
 import pytest
 import uvicorn
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from fastapi import FastAPI
 from playwright.async_api import Browser, Page, async_playwright
 
 from contracts import topics
 from contracts.directory import SEED, load
 from deploy.embedded.ports import Ports
-from services.audit import api, merkle, note, pages, wording
+from services.audit import api, comparison, merkle, note, pages, wording
 from services.audit.leaf import Kind
+from services.audit.note import Signer
 from services.audit.predecessor import Predecessor, Reason
 from services.audit.reading import CLOSED
 from services.runtime.settings import Addresses
@@ -33,11 +35,14 @@ DUPLICATE, CONFLICT, GAP, UNREADABLE, DESK, FACT, RECEIPT = range(100, 107)
 """The indexes of the unusual leaves that ``fill`` makes."""
 
 
-def made(log: Log, *closed: Predecessor) -> FastAPI:
+def made(log: Log, *closed: Predecessor, signer: Signer | None = None) -> FastAPI:
+    """The pages of a log; those that it goes on from are as if they were stored in its place."""
     settings: Any = SimpleNamespace(addresses=Addresses(), web_assets=None)
     pool: Any = OneConnection(log)
-    app = api.build(pool, log.signer.verifier, nothing_missing)
-    pages.add(app, settings, pool, log.signer.verifier.vkey, lambda: load(SEED).by_code, closed)
+    verifier = (signer or log.signer).verifier
+    app = api.build(pool, verifier, nothing_missing)
+    before = [comparison.Log(one.vkey, pool, one) for one in closed]
+    pages.add(app, settings, comparison.Log(verifier.vkey, pool), before, lambda: load(SEED).by_code)
     return app
 
 
@@ -79,7 +84,8 @@ async def test_an_empty_log_says_so(client: httpx.AsyncClient) -> None:
     ("reason", "holds"), [(Reason.SHORTER, True), (Reason.KEY_LOST, True), (Reason.CHANGED, False), (None, False)]
 )
 async def test_of_a_closed_log_no_more_is_said_than_is_known(log: Log, reason: Reason | None, holds: bool) -> None:
-    before = Predecessor("log.example/before", "", "", 1, "audit_closed_1", reason)
+    vkey = note.signer("log.example/before", Ed25519PrivateKey.generate()).verifier.vkey
+    before = Predecessor("log.example/before", vkey, "", 1, "audit_closed_1", reason)
     async with asking(made(log, before)) as client:
         page = await shown(client, "/")
     assert "log.example/before" in page
@@ -122,7 +128,7 @@ async def test_what_is_no_reference_is_answered(log: Log, client: httpx.AsyncCli
     assert "no es un número de huella" in page
     assert listed(page) == []
     assert (await client.get("/", params={"buscar": "102"})).headers["location"] == "/entries/102"
-    for path in ("/?clase=x", "/?antes=-1", "/?institucion=%00", "/entries/x", "/consistency?size=1&root=x"):
+    for path in ("/?clase=x", "/?antes=-1", "/?institucion=%00", "/entries/x", f"/consistency?punto={'x' * 4001}"):
         answer = await client.get(path)
         assert answer.status_code == 422, path
         assert "No se entiende la solicitud" in answer.text
@@ -185,13 +191,57 @@ async def test_a_kept_checkpoint_is_compared(log: Log, client: httpx.AsyncClient
     await fill(log)
     for row in await log.app.fetch("select note from checkpoint"):
         kept = note.read_checkpoint(note.read(row["note"], [log.signer.verifier]))
-        root = b64encode(kept.root).decode()
-        assert f"empieza exactamente con las {kept.size}" in await shown(
-            client, "/consistency", size=kept.size, root=f" {root} "
-        )
-        other = b64encode(merkle.leaf_hash(kept.root)).decode()
-        assert "corresponde aquí otra raíz" in await shown(client, "/consistency", size=kept.size, root=other)
-        assert "se cortó el final" in await shown(client, "/consistency", size=kept.size + 300, root=root)
+        pasted = "\r\n".join(f" {line} " for line in row["note"].split("\n"))
+        for text in (row["note"], pasted):
+            assert f"empieza exactamente con lo que usted vio ({kept.size})" in await compared(client, text)
+        other = replace(kept, root=merkle.leaf_hash(kept.root))
+        assert "corresponde otra raíz" in await compared(client, note.sign(other.text, log.signer))
+        longer = replace(kept, size=kept.size + 300)
+        assert "se cortó el final" in await compared(client, note.sign(longer.text, log.signer))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (lambda kept: kept.replace("\n107\n", "\n108\n"), "no demuestra nada"),
+        (lambda kept: kept.partition("\n\n")[0], "no demuestra nada"),
+        (lambda kept: kept.replace("\n\n", "\n"), "no demuestra nada"),
+        (lambda kept: kept.replace(ORIGIN, "log.example/other"), "no es un punto de control"),
+        (lambda kept: "107", "no es un punto de control"),
+        (lambda kept: "\x00\ud7ff\u2028+", "no es un punto de control"),
+    ],
+)
+async def test_what_was_copied_wrongly_accuses_nobody(
+    log: Log, client: httpx.AsyncClient, wrong: Callable[[str], str], said: str
+) -> None:
+    await fill(log)
+    page = await compared(client, wrong(await log.app.fetchval("select note from checkpoint where size = 107")))
+    assert said in page
+    assert ACCUSED not in page
+
+
+async def test_a_checkpoint_of_a_closed_log_is_compared_with_that_one(log: Log) -> None:
+    await fill(log)
+    last = note.sign(note.Checkpoint(ORIGIN, 400, bytes(32)).text, log.signer)
+    before = Predecessor(ORIGIN, log.signer.verifier.vkey, last, 300, "audit_closed_1", Reason.SHORTER)
+    now = note.signer(f"{ORIGIN}/2", Ed25519PrivateKey.generate())
+    kept = await log.app.fetchval("select note from checkpoint where size = 107")
+    async with asking(made(log, before, signer=now)) as client:
+        assert "empieza exactamente con lo que usted vio (107)" in await compared(client, kept)
+        other = note.sign(note.Checkpoint(ORIGIN, 107, bytes(32)).text, log.signer)
+        assert ACCUSED in await compared(client, other)
+        for size, more in ((350, False), (400, False), (401, True)):
+            page = await compared(client, note.sign(note.Checkpoint(ORIGIN, size, bytes(32)).text, log.signer))
+            assert "se cerró porque le faltaba el final" in page
+            assert ("había llegado a 400" in page) is more
+            assert ACCUSED not in page
+
+
+ACCUSED = "El registro fue cambiado o le mostraron otro"
+
+
+async def compared(client: httpx.AsyncClient, text: str) -> str:
+    return await shown(client, "/consistency", punto=text)
 
 
 async def test_the_proof_of_consistency_is_there_for_programs(log: Log, client: httpx.AsyncClient) -> None:
@@ -240,8 +290,7 @@ async def test_a_reader_checks_in_the_browser(log: Log, browser: Browser) -> Non
         await page.goto(f"{address}/")
         assert await checked(page) == ["good"]
         await page.get_by_role("link", name="Comparar").click()
-        await page.get_by_label("Tamaño").fill(kept.split("\n")[1])
-        await page.get_by_label("Raíz").fill(kept.split("\n")[2])
+        await page.get_by_label("El punto de control que guardó").fill(kept)
         await page.get_by_role("button", name="Comparar").click()
         assert await checked(page) == ["good", "good"]
 
