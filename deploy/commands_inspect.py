@@ -143,12 +143,9 @@ def begin_anew(origin: str | None, vkey: str | None, newest: Path | None, *, acc
     refused = asyncio.run(begin(target, origin=origin, vkey=vkey, newest=newest, accepted=accepted))
     log = refused.log
     print(f"{log.origin} is not continued: {refused.why}")
-    kept = (
-        "leaves are kept, as what was found: they are not what was published"
-        if log.reason is Reason.CHANGED
-        else ("leaves are kept")
-    )
-    print(f"its first {log.kept} {kept}; the last checkpoint that left it is\n\n{log.checkpoint}")
+    print(f"the {log.kept} leaves that are there are kept; the last checkpoint that left it is\n\n{log.checkpoint}")
+    if log.reason is Reason.CHANGED:
+        print("They do not fit together, or not with what was published: see ./ruta audit verify before you close it.")
     if accepted:
         print(f"it is closed; {refused.name} begins with that checkpoint as soon as the audit service starts again.")
         print("Tell the oversight bodies the new name and key (/v1/log), and how far the closed log reaches.")
