@@ -1,6 +1,7 @@
 """The pages of the log: its checkpoint and leaves, one leaf with its proof, and whether a kept checkpoint still holds.
 
-They show what leaves hold: ids, codes and digests. Every check made here can be repeated in the reader's browser.
+They show what leaves hold: ids, codes and digests. Every check made here can be repeated in the reader's browser, with
+a key that the reader has from elsewhere.
 """
 
 from base64 import b64encode

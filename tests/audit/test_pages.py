@@ -1,24 +1,19 @@
 """The log's pages, as a reader sees them: without scripts through HTTP, with them in a real browser."""
 
-import asyncio
 import re
 from base64 import b64decode
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import pytest
-import uvicorn
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from fastapi import FastAPI
-from playwright.async_api import Browser, Page, async_playwright
 
 from contracts import topics
 from contracts.directory import SEED, load
-from deploy.embedded.ports import Ports
 from services.audit import api, comparison, merkle, note, pages, wording
 from services.audit.leaf import Kind
 from services.audit.note import Signer
@@ -27,7 +22,6 @@ from services.audit.reading import CLOSED
 from services.runtime.settings import Addresses
 from tests.audit.support import ORIGIN, Log, declared, fill
 from tests.audit.test_api import OneConnection, nothing_missing
-from tests.browser import chromium
 
 pytestmark = pytest.mark.anyio
 
@@ -56,12 +50,6 @@ def asking(app: FastAPI) -> httpx.AsyncClient:
     """A browser without scripts."""
     headers = {"accept": "text/html"}
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost", headers=headers)
-
-
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        yield await chromium.launch(playwright)
 
 
 async def shown(client: httpx.AsyncClient, path: str, **asked: object) -> str:
@@ -254,68 +242,3 @@ async def test_the_proof_of_consistency_is_there_for_programs(log: Log, client: 
         assert note.read(found["checkpoint"], [log.signer.verifier]).startswith(f"{ORIGIN}\n300\n{found['root']}\n")
     assert (await client.get("/v1/consistency/301")).status_code == 404
     assert (await client.get("/v1/consistency/0")).status_code == 422
-
-
-@asynccontextmanager
-async def served(log: Log) -> AsyncIterator[str]:
-    """The pages on a port of their own."""
-    port = Ports.free().audit
-    server = uvicorn.Server(uvicorn.Config(made(log), port=port, log_level="error", lifespan="off"))
-    serving = asyncio.create_task(server.serve())
-    async with asyncio.timeout(30):
-        while not server.started:
-            await asyncio.sleep(0.02)
-    try:
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.should_exit = True
-        await serving
-
-
-async def checked(page: Page) -> list[str]:
-    """What the checks say after the button was pressed."""
-    await page.locator("[data-run]").press("Enter")
-    await page.locator("[data-check]:not([class])").first.wait_for(state="detached")
-    found: list[str] = await page.locator("[data-check]").evaluate_all("all => all.map((one) => one.className)")
-    return found
-
-
-async def test_a_reader_checks_in_the_browser(log: Log, browser: Browser) -> None:
-    await fill(log)
-    async with served(log) as address, chromium.opened(browser) as page:
-        for index in (0, DUPLICATE, CONFLICT, GAP, UNREADABLE, FACT, RECEIPT, 255, 256, 299):
-            await page.goto(f"{address}/entries/{index}")
-            assert await checked(page) == ["good", "good", "good"], index
-        kept = await log.app.fetchval("select note from checkpoint where size = 107")
-        await page.goto(f"{address}/")
-        assert await checked(page) == ["good"]
-        await page.get_by_role("link", name="Comparar").click()
-        await page.get_by_label("El punto de control que guardó").fill(kept)
-        await page.get_by_role("button", name="Comparar").click()
-        assert await checked(page) == ["good", "good"]
-
-
-@pytest.mark.parametrize(
-    ("what", "before", "after", "verdict"),
-    [
-        ("the leaf", '&#34;kt&#34;:', '&#34;kt&#34;:1', ["bad", "bad", "good"]),
-        ("the index", 'data-index="0"', 'data-index="1"', ["good", "bad", "good"]),
-        ("the signed size", "\n300\n", "\n299\n", ["good", "bad", "bad"]),
-        ("the signer", r"(\+[0-9a-f]{8}\+)A", r"\1B", ["good", "good", "bad"]),
-    ],
-)  # fmt: skip
-async def test_a_lying_page_is_found_out(
-    log: Log, browser: Browser, what: str, before: str, after: str, verdict: list[str]
-) -> None:
-    await fill(log)
-    async with served(log) as address, chromium.opened(browser) as page:
-
-        async def lie(route: Any) -> None:
-            answer = await route.fetch()
-            body = await answer.text()
-            assert re.search(before, body), what
-            await route.fulfill(response=answer, body=re.sub(before, after, body))
-
-        await page.route("**/entries/*", lie)
-        await page.goto(f"{address}/entries/0")
-        assert await checked(page) == verdict

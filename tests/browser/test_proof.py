@@ -111,3 +111,5 @@ async def test_a_key_may_hold_what_separates_it_from_its_name(browser: Browser) 
     assert await in_the_browser(browser, VERIFY, [signed, signer.verifier.vkey])
     assert not await in_the_browser(browser, VERIFY, [signed.replace("\n1\n", "\n2\n"), signer.verifier.vkey])
     assert not await in_the_browser(browser, VERIFY, [signed, "example.org/log"])
+    another = note.sign("example.org/other\n1\nAAAA\n", signer)
+    assert not await in_the_browser(browser, VERIFY, [another, signer.verifier.vkey]), "not its log"

@@ -1,5 +1,6 @@
-// Repeats in the reader's browser what a page of the log claims, from nothing but what the page shows. The texts are
-// the page's own: a check that was made takes its `data-good`, `data-bad` or `data-unknown`.
+// Repeats in the reader's browser what a page of the log claims, from nothing but what the page shows and, where the
+// reader has it from elsewhere, the log's key. The texts are the page's own: a check that was made takes its
+// `data-good`, `data-bad` or `data-unknown`.
 
 const panel = document.querySelector("[data-checks]");
 const one = (selector) => document.querySelector(selector);
@@ -28,7 +29,7 @@ const checks = {
     const roots = [made.bytes(kept), made.bytes(signedRoot())];
     return size === signedSize() && made.consistent(BigInt(old), BigInt(size), ...roots, path);
   },
-  signature: (made) => made.signed(text("[data-note]"), text("[data-vkey]")),
+  signature: (made) => made.signed(text("[data-note]"), one("[data-own-key]").value.trim() || text("[data-vkey]")),
 };
 
 const signedSize = () => text("[data-note]").split("\n")[1];

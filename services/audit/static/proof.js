@@ -1,4 +1,5 @@
-// RFC 6962 proofs with the browser's own SHA-256, so that a reader need not believe the server that sent the page.
+// RFC 6962 proofs with the browser's own SHA-256 and Ed25519: a reader need not believe what the server has calculated.
+// This script comes from that server too. Who does not trust it checks the same note and proof (/v1/…) with another tool.
 // Hashes are Uint8Array of 32 bytes. Indexes and sizes are BigInt: numbers lose bits beyond 2^53, shifts beyond 2^31.
 
 /** SHA-256(0x00 ‖ entry), section 2.1. */
@@ -63,7 +64,8 @@ export async function consistent(oldSize, newSize, oldRoot, newRoot, path) {
 }
 
 /**
- * Whether the checkpoint (a C2SP signed note) is signed with this Ed25519 key, given as name+id+base64.
+ * Whether the checkpoint (a C2SP signed note) is of the log of this name and signed with this Ed25519 key, given as
+ * name+id+base64.
  * Throws DOMException (NotSupportedError) in a browser that has no Ed25519.
  */
 export async function signed(note, vkey) {
@@ -75,7 +77,7 @@ export async function signed(note, vkey) {
   if (key.length !== 33 || key[0] !== 1 || hex(named) !== id) return false;
   const end = note.lastIndexOf("\n\n") + 1;
   const line = note.slice(end + 1).split("\n").find((one) => one.startsWith(`— ${name} `));
-  if (end === 0 || line === undefined) return false;
+  if (end === 0 || line === undefined || !note.startsWith(`${name}\n`)) return false;
   const signature = bytes(line.slice(`— ${name} `.length));
   if (!equal(signature.slice(0, 4), named)) return false;
   const read = await crypto.subtle.importKey("raw", key.slice(1), "Ed25519", false, ["verify"]);
