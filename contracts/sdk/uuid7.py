@@ -19,5 +19,10 @@ def uuid7(milliseconds: int | None = None) -> UUID:
 
 
 def made_at(id: UUID) -> datetime | None:  # noqa: A002 - what it is
-    """When a version 7 UUID was made, by its maker's clock; None for every other version."""
-    return datetime.fromtimestamp((id.int >> 80) / 1000, UTC) if id.version == 7 else None
+    """When a version 7 UUID was made, by its maker's clock; None for other versions and beyond the year 9999."""
+    if id.version != 7:
+        return None
+    try:
+        return datetime.fromtimestamp((id.int >> 80) / 1000, UTC)
+    except ValueError:
+        return None

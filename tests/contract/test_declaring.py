@@ -68,6 +68,7 @@ def test_uuid7_sorts_by_time_and_does_not_repeat() -> None:
     # RFC 9562, appendix A.6
     assert made_at(UUID("017F22E2-79B0-7CC3-98C4-DC0C0C07398F")) == datetime(2022, 2, 22, 19, 22, 22, tzinfo=UTC)
     assert made_at(uuid4()) is None
+    assert made_at(uuid7((1 << 48) - 1)) is None, "beyond the year 9999"
     with pytest.raises(ValueError, match="48 bits"):
         uuid7(1 << 48)
 
