@@ -3,7 +3,7 @@
 import asyncio
 from collections import OrderedDict
 from contextlib import AsyncExitStack, suppress
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from types import TracebackType
 from typing import Any, Self
 from uuid import UUID
@@ -25,12 +25,19 @@ SKEW = timedelta(minutes=10)
 
 
 class Outcomes:
-    """Outcomes of one institution's declarations, by event id. Open it before sending; it reads from then on."""
+    """Outcomes of one institution's declarations, by event id. Open it before sending; it reads from then on.
+
+    Several records may carry one id, and each gets its answer. The one that counts is the first that settles the
+    declaration: applied, refused, duplicate or conflict, also where it was released. Quarantined and parked settle
+    nothing, because the id may be used again or the real answer follows. While nothing else is there the newest of them
+    counts: of two quarantines, the one that says what is wrong with the declaration as it was sent last.
+    """
 
     def __init__(self, institution: str, connection: Connection) -> None:
         self._institution = institution
         self._connection = connection
-        self._expected: OrderedDict[UUID, asyncio.Future[Fact]] = OrderedDict()
+        self._expected: dict[UUID, asyncio.Future[Fact]] = {}
+        self._answered: OrderedDict[UUID, Fact] = OrderedDict()
         self._closing = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -51,15 +58,23 @@ class Outcomes:
         await self._closing.aclose()
 
     def expect(self, event_id: UUID) -> None:
-        """Remember the outcome of this declaration when it comes; call it before sending."""
-        if event_id not in self._expected:
-            self._expected[event_id] = asyncio.get_running_loop().create_future()
-            while len(self._expected) > REMEMBERED:
-                self._expected.popitem(last=False)
+        """Remember the outcome of this declaration when it comes; call it before sending.
+
+        Where it was quarantined or parked before, the next answer is awaited; what settles it is never asked again.
+        """
+        known = self._answered.get(event_id)
+        if known is None or not _settles(known):
+            self._expected.setdefault(event_id, asyncio.get_running_loop().create_future())
 
     async def wait(self, event_id: UUID, seconds: float) -> Fact:
-        """The first outcome of the declaration. Raises OutcomeUnknown after ``seconds``."""
+        """The outcome that counts of those that came, else the next one.
+
+        Raises OutcomeUnknown after ``seconds`` and when this was closed; and NotReachable, LoginRefused, NotPermitted
+        or SdkError when the topic can no longer be read.
+        """
         expected = self._expected.get(event_id)
+        if expected is None and (known := self._answered.get(event_id)):
+            return known
         try:
             async with asyncio.timeout(seconds):
                 if expected is None:
@@ -79,33 +94,59 @@ class Outcomes:
         try:
             async for record in consumer:
                 fact = _outcome(record, self._institution)
-                event_id = fact.data.cause.event if fact else None
-                expected = self._expected.get(event_id) if event_id else None
-                if fact and expected and not expected.done():
-                    expected.set_result(fact)
+                if fact and fact.data.cause.event:
+                    self._take(fact.data.cause.event, fact)
         except KafkaError as error:
             raise translated(error) from None
 
+    def _take(self, event_id: UUID, fact: Fact) -> None:
+        known, expected = self._answered.get(event_id), self._expected.get(event_id)
+        if not known and not expected:
+            return
+        # A record of the topic may be repeated: it is no answer to what was sent after it.
+        if known and (_settles(known) or known.id == fact.id):
+            return
+        self._answered[event_id] = fact
+        self._answered.move_to_end(event_id)
+        if len(self._answered) > REMEMBERED:
+            self._answered.popitem(last=False)
+        if expected:
+            del self._expected[event_id]
+            expected.set_result(fact)
+
     async def _look_up(self, event_id: UUID) -> Fact:
-        async with started(_reader(self._connection), self._connection) as consumer:
-            place = await _assign(consumer, self._institution)
-            made = made_at(event_id)
-            since = made - SKEW if made else datetime.fromtimestamp(0, UTC)
-            found = await consumer.offsets_for_times({place: int(since.timestamp() * 1000)})
-            if found[place] is None:
-                await consumer.seek_to_end(place)
-            else:
-                consumer.seek(place, found[place].offset)
-            async for record in consumer:
-                fact = _outcome(record, self._institution)
-                if fact and fact.data.cause.event == event_id:
-                    return fact
+        newest: Fact | None = None
+        try:
+            async with started(_reader(self._connection), self._connection) as consumer:
+                place = await _assign(consumer, self._institution)
+                # Asked for first: nothing that comes meanwhile may lie before the place where reading begins.
+                end = (await consumer.end_offsets([place]))[place]
+                found = (await consumer.offsets_for_times({place: _since(event_id)}))[place]
+                consumer.seek(place, found.offset if found else end)
+                async for record in consumer:
+                    fact = _outcome(record, self._institution)
+                    if fact and fact.data.cause.event == event_id:
+                        newest = fact
+                    if newest and (_settles(newest) or record.offset >= end - 1):
+                        return newest
+        except KafkaError as error:
+            raise translated(error) from None
         raise OutcomeUnknown("the reader was closed")
 
     async def _stop(self) -> None:
         self._listening.cancel()
         with suppress(asyncio.CancelledError, Exception):
             await self._listening
+
+
+def _settles(fact: Fact) -> bool:
+    return fact.outcome not in ("quarantined", "parked")
+
+
+def _since(event_id: UUID) -> int:
+    """The time in milliseconds from which its outcome may stand in the topic."""
+    made = made_at(event_id)
+    return max(0, int((made - SKEW).timestamp() * 1000)) if made else 0
 
 
 def _reader(connection: Connection) -> AIOKafkaConsumer:

@@ -78,12 +78,16 @@ class Publisher:
         return event_id
 
     async def outcome(self, event_id: UUID, timeout: float = 30) -> Fact:  # noqa: ASYNC109 - part of the error
-        """What Ruta decided about the declaration: its first fact in our ``out`` topic.
+        """What Ruta decided about the declaration: the fact in our ``out`` topic that settles it.
 
-        ``fact.outcome`` is applied, refused, duplicate (``fact.data.first`` answered it before), conflict or
-        quarantined; where Ruta failed itself, ``fact.provisional`` says that the real one follows. Works for
-        declarations of an earlier process too. Raises OutcomeUnknown after ``timeout`` seconds: then send the SAME
-        declaration again, with its id, and ask again.
+        ``fact.outcome`` is applied, refused, duplicate (``fact.data.first`` answered it before) or conflict. As long as
+        there is none of these, it is the newest that is quarantined (mend it and send it again, with the same id) or
+        parked; where Ruta failed itself, ``fact.provisional`` says that the real one follows: ask again later.
+
+        Works for declarations of an earlier process too, as long as the topic keeps their outcome (14 days); asking
+        may be cancelled and repeated. Raises OutcomeUnknown after ``timeout`` seconds and when the publisher is closed:
+        then send the SAME declaration again, with its id, and ask again. Raises NotReachable, LoginRefused,
+        NotPermitted or SdkError when the topic cannot be read: then ask again with a new publisher.
         """
         return await self._outcomes.wait(event_id, timeout)
 

@@ -1,7 +1,6 @@
 """The SDK against a real Kafka and the real referral service: declare, learn the outcome, read and open."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -40,18 +39,6 @@ pytestmark = pytest.mark.anyio
 
 KEYS = Overlay(VAULT, {RECIPIENT: RECIPIENT_KEY})
 CONTENT = b"relato inventado"
-
-
-@pytest.fixture(scope="module")
-async def referrals(stack: Stack) -> AsyncIterator[Stack]:
-    """The stack with the referral service; left running where other tests had started it."""
-    ours = not any(status.name == "referrals" and status.pid for status in stack.statuses())
-    if ours:
-        await stack.start("referrals")
-    await stack.wait_ready("referrals")
-    yield stack
-    if ours:
-        await stack.stop("referrals")
 
 
 def login(stack: Stack, user: str) -> dict[str, Any]:

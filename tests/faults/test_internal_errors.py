@@ -12,6 +12,7 @@ import pytest
 
 from contracts.codec import Declaration
 from contracts.facts import Fact
+from contracts.sdk import Publisher
 from contracts.values import Verb
 from deploy import commands_quarantine
 from deploy.embedded.ports import Ports
@@ -132,10 +133,16 @@ async def one_referral_waits(system: Broken) -> None:
     assert (found.applied, found.quarantined, found.parked) == (2, 1, 2)
 
     system.fail()
-    released = await commands_quarantine.run(system.stack.target, bad)
-    assert (released.records, released.waiting) == (3, [])
     before = answers[0]
-    after = await system.outcome(make.RECIPIENT, before.data.cause.offset, released=True)
+    event = before.data.cause.event
+    assert event
+    password = system.stack.state.secret(f"kafka/{make.RECIPIENT}")
+    async with Publisher(make.RECIPIENT, bootstrap=system.stack.addresses.kafka, password=password) as publisher:
+        assert await publisher.outcome(event) == before
+        released = await commands_quarantine.run(system.stack.target, bad)
+        assert (released.records, released.waiting) == (3, [])
+        after = await system.outcome(make.RECIPIENT, before.data.cause.offset, released=True)
+        assert await publisher.outcome(event) == after
     assert after.data.kind == "received"
     assert after.time == before.time  # the broker's, not that of the release
     found = await system.ledger()
