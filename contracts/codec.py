@@ -108,8 +108,9 @@ def head_of(record: Record) -> Envelope | Flaw:
 
 
 def encode(declaration: Declaration) -> tuple[bytes, list[tuple[str, bytes]], bytes]:
-    """Key, headers and value of a declaration, ready to be sent."""
-    body = BODIES[declaration.envelope.verb](details=declaration.details, sealed=declaration.sealed)
+    """Key, headers and value of a declaration, ready to be sent. Raises ValidationError for what its verb cannot be."""
+    parts = {"details": declaration.details, "sealed": declaration.sealed}
+    body = BODIES[declaration.envelope.verb](**{name: part for name, part in parts.items() if part is not None})
     value = body.model_dump_json(exclude_none=True).encode()
     return str(declaration.envelope.referral).encode(), declaration.envelope.headers(), value
 

@@ -10,9 +10,11 @@ from uuid import UUID
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, TopicAuthorizationFailedError
+from pydantic import ValidationError
 
 from contracts import codec, topics
 from contracts.codec import Declaration, Record
+from contracts.declarations import BODIES
 from contracts.envelope import Flaw
 from contracts.facts import Fact
 from contracts.sdk.connection import Connection, started, translated
@@ -96,12 +98,19 @@ def encode(declaration: Declaration, institution: str) -> tuple[bytes, list[tupl
     """Key, headers and value as they are sent, read back first as Ruta will read them. Raises NotADeclaration."""
     try:
         key, headers, value = codec.encode(declaration)
-    except ValueError as error:
-        raise NotADeclaration(f"not supported by this version: {declaration.envelope.verb}") from error
+    except ValidationError as error:
+        # No cause is chained: it would repeat what stood in the fields.
+        raise _told(codec.flaw_of(error, BODIES[declaration.envelope.verb])) from None
+    except ValueError:
+        raise NotADeclaration("field-invalid: a text holds half a character (a lone surrogate)") from None
     now = time.time_ns() // 1_000_000
     seen = codec.decode(Record(topics.inbound(institution), 0, 0, now, key, tuple(headers), value))
     if isinstance(seen, Flaw):
-        raise NotADeclaration(f"{seen.problem}: {seen.detail}" if seen.detail else str(seen.problem))
+        raise _told(seen)
     if seen.envelope.institution != institution:
         raise NotADeclaration("source-not-owner: ce_source names another institution")
     return key, headers, value
+
+
+def _told(flaw: Flaw) -> NotADeclaration:
+    return NotADeclaration(f"{flaw.problem}: {flaw.detail}" if flaw.detail else str(flaw.problem))

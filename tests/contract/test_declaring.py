@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -103,6 +104,19 @@ def test_what_ruta_would_not_read_is_not_sent() -> None:
         encode(declare(SENDER, Received(), referral=REFERRAL, need=NEED, by=Official("x"), time=ahead), SENDER)
     with pytest.raises(NotADeclaration, match="source-not-owner"):
         encode(declare(SENDER, Received(), referral=REFERRAL, need=NEED, by=Official("x")), RECIPIENT)
+
+
+def test_what_cannot_be_written_is_told_by_field() -> None:
+    request = declaration(Verb.REQUESTED)
+    made = declare(SENDER, request.details, referral=REFERRAL, need=NEED, by=Official("x"))
+    with pytest.raises(NotADeclaration, match=r"^field-invalid: sealed: missing$") as caught:
+        encode(made, SENDER)
+    assert caught.value.__cause__ is None
+    half = declaration(Verb.RECEIVED)
+    half = replace(half, envelope=replace(half.envelope, auth_id=CANARY + "\ud800"))
+    with pytest.raises(NotADeclaration, match="lone surrogate") as caught:
+        encode(half, RECIPIENT)
+    assert caught.value.__cause__ is None
 
 
 def test_a_short_file_gets_the_rest_made_and_its_content_sealed() -> None:
