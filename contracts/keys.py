@@ -1,8 +1,8 @@
 """The sealing keys: a public overlay of the directory, and private keys in a folder of their own.
 
 The overlay is one JSON file that everybody may read, ``{"vault": JWK, "institutions": {code: JWK}}`` with public
-X25519 keys (RFC 8037). Private keys are one file each, ``<code>.jwk`` and ``vault.jwk``, mode 0600 (RFC 7517). An
-institution without a key in the overlay gets what only the vault can open until it has one. Needs joserfc.
+X25519 keys (RFC 8037). Private keys are one file each, ``<code>.jwk`` and ``vault.jwk``, mode 0600 (RFC 7517).
+Needs joserfc.
 """
 
 import json
@@ -26,6 +26,10 @@ class BadKeyFile(ValueError):
     """A key file is missing, unreadable, or holds something else than X25519 keys."""
 
 
+class NoKey(ValueError):
+    """The overlay holds no key of this institution."""
+
+
 @dataclass(frozen=True, slots=True)
 class Overlay:
     """Public keys: the vault's, and of every institution that has one."""
@@ -34,9 +38,13 @@ class Overlay:
     institutions: Mapping[str, OKPKey]
 
     def seal(self, content: bytes, referral: UUID, recipient: str | None) -> Sealed:
-        """Seal for the vault and, where it has a key, the recipient. Raises ValueError when content is too large."""
-        key = self.institutions.get(recipient) if recipient else None
-        return seal(content, referral, [self.vault, *([key] if key else [])])
+        """Seal for the vault and the recipient; None for one that has no key yet: then only the vault opens it.
+
+        Raises NoKey for a code that the overlay does not hold, and ValueError when content is too large.
+        """
+        if recipient is not None and recipient not in self.institutions:
+            raise NoKey("keys.json holds no key of this institution: is its code right, and is the file new enough?")
+        return seal(content, referral, [self.vault, *([self.institutions[recipient]] if recipient else [])])
 
 
 def load(path: Path) -> Overlay:

@@ -10,6 +10,7 @@
 - ``data.details`` is the verb's own (see the published schemas). ``data.sealed`` is an already sealed part; or
   ``data.content``, any JSON, is sealed here for the vault and for ``data.content_for``, which may be left out in a
   ``requested`` (its recipient is meant) and in a ``redirected`` (its target; without ``child`` that id is made).
+  ``"content_for": null`` seals for the vault alone: for an institution that has no key yet.
 """
 
 import json
@@ -25,7 +26,7 @@ from contracts import envelope as ce
 from contracts.codec import Declaration
 from contracts.declarations import BODIES, TYPE_PREFIX
 from contracts.envelope import Envelope, Flaw
-from contracts.keys import Overlay
+from contracts.keys import NoKey, Overlay
 from contracts.sdk.errors import BadFile
 from contracts.sdk.uuid7 import uuid7
 from contracts.values import Verb
@@ -127,8 +128,9 @@ def _seal(data: dict[str, Any], head: Envelope, keys: Overlay | None) -> Any:
     if keys is None:
         raise BadFile("data.content: sealing it needs the public keys (keys.json)")
     details = data["details"] if isinstance(data.get("details"), dict) else {}
-    recipient = data.get("content_for", details.get(_MEANT.get(head.verb, "")))
-    if not isinstance(recipient, str):
+    field = "content_for" if "content_for" in data else f"details.{_MEANT.get(head.verb)}"
+    recipient = data["content_for"] if "content_for" in data else details.get(_MEANT.get(head.verb, ""))
+    if not isinstance(recipient, str) and ("content_for" not in data or recipient is not None):
         raise BadFile("data.content_for: say for which institution the content is")
     try:
         referral = UUID(details["child"]) if head.verb is Verb.REDIRECTED else head.referral
@@ -139,6 +141,8 @@ def _seal(data: dict[str, Any], head: Envelope, keys: Overlay | None) -> Any:
         sealed = keys.seal(content, referral, recipient)
     except UnicodeEncodeError:
         raise BadFile("data.content: holds half a character (a lone surrogate)") from None
+    except NoKey as error:
+        raise BadFile(f"data.{field}: {error}") from None
     except ValueError:
         raise BadFile("data.content: too large to be sealed") from None
     return sealed.model_dump(mode="json")

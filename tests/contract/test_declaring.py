@@ -138,6 +138,10 @@ def test_content_of_other_verbs_names_its_reader() -> None:
     made = read(content, RECIPIENT)
     assert made.sealed is not None
     assert open_sealed(made.sealed, REFERRAL, RECIPIENT_KEY) == b'"hecho"'
+    content["data"]["content_for"] = None
+    made = read(content, RECIPIENT)
+    assert made.sealed is not None
+    assert len(made.sealed.recipients) == 1, "for an institution that has no key yet"
 
 
 def without(name: str) -> Callable[[dict[str, Any]], object]:
@@ -180,6 +184,9 @@ WRONG: list[tuple[Callable[[dict[str, Any]], object], str]] = [
     (in_data(content=CANARY * 10_000), "data.content: too large"),
     (in_data(sealed={}), "both content and sealed"),
     (in_data(content_for=7), "data.content_for"),
+    (in_data(content_for=CANARY), "data.content_for: .* is its code right"),
+    (in_details(recipient=CANARY), r"data\.details\.recipient: .* is its code right"),
+    (in_details(recipient=None), "data.content_for: say for which"),
     (in_details(urgency=CANARY), r"data\.details\.urgency"),
     (in_details(person=CANARY), r"data\.details\.person"),
     (in_details(**{CANARY: 1}), r"data\.details\.\(unknown field\)"),

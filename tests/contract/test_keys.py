@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 
 from contracts import keys
-from contracts.keys import BadKeyFile
+from contracts.keys import BadKeyFile, NoKey
 from contracts.sealing import NotForUs, open_sealed
 
 CODES = ["icbf-santander", "imebu"]
@@ -60,10 +60,11 @@ def test_the_vault_and_the_recipient_open_what_the_overlay_seals(tmp_path: Path)
         open_sealed(sealed, referral, keys.load_private(tmp_path / "keys" / "icbf-santander.jwk"))
 
 
-@pytest.mark.parametrize("recipient", ["without-key", None])
-def test_without_a_recipients_key_only_the_vault_opens_it(tmp_path: Path, recipient: str | None) -> None:
+def test_who_has_no_key_is_never_left_out_in_silence(tmp_path: Path) -> None:
     overlay = keys.make(CODES, tmp_path / "keys", tmp_path / "keys.json")
-    assert len(overlay.seal(b"", uuid4(), recipient).recipients) == 1
+    with pytest.raises(NoKey, match="is its code right"):
+        overlay.seal(b"", uuid4(), "icbf-santader")
+    assert len(overlay.seal(b"", uuid4(), None).recipients) == 1, "the vault, where the sender says so"
 
 
 @pytest.mark.parametrize(
