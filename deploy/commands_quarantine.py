@@ -14,12 +14,13 @@ from rich.table import Table
 from contracts.codec import Record
 from deploy.commands_inspect import named
 from deploy.database import connected, reader
-from deploy.ledger.kafka import login
+from deploy.ledger.kafka import cluster, login
 from deploy.provision import Target
 from deploy.running import running_stack
 from services.referrals.release import Fetch, Place, Released
 from services.referrals.release import release as release_waiting
 from services.runtime import kafka, sql
+from services.runtime.members import reachable
 
 _SQL = sql.load(Path(__file__).parent / "sql" / "operator.sql")
 
@@ -63,9 +64,14 @@ def release(referral: str | None) -> int:
 
 
 async def run(target: Target, referral: UUID | None = None) -> Released:
-    """Release on a running system, with the rules as they are here and now."""
+    """Release on a running system, with the rules as they are here and now.
+
+    Who has no topics yet is no member, as for intake: a fact for it would stop the relay.
+    """
+    there = await asyncio.to_thread(cluster, target)
+    members = reachable(target.directory.by_code, there.topic_ids)
     async with fetching(target) as fetch, connected(target, "referrals", "referrals_app") as connection:
-        return await release_waiting(connection, fetch, target.directory.by_code, referral)
+        return await release_waiting(connection, fetch, members, referral)
 
 
 @asynccontextmanager

@@ -44,7 +44,10 @@ class Released:
 async def release(
     connection: asyncpg.Connection, fetch: Fetch, members: Mapping[str, Institution], referral: UUID | None = None
 ) -> Released:
-    """Release what waits: all of it, or the chain of one referral. A transaction for each step of each chain."""
+    """Release what waits: all of it, or the chain of one referral. A transaction for each step of each chain.
+
+    ``members`` are those whose topics are provisioned: the relay cannot send a fact to anybody else.
+    """
     released = Released()
     for row in await connection.fetch(_SQL["queues"], referral):
         what = f"referral {row['root']}" if row["root"] else "an unreadable record"

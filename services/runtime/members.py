@@ -11,6 +11,11 @@ from contracts.directory import Institution
 log = logging.getLogger("ruta.members")
 
 
+def reachable(members: Mapping[str, Institution], topic_names: Collection[str]) -> Mapping[str, Institution]:
+    """The members whose topics are provisioned: a record for anybody else could not be delivered."""
+    return {code: one for code, one in members.items() if topics.outbound(code) in topic_names}
+
+
 @dataclass
 class Members:
     """Institutions by code, from the operator's directory file."""
@@ -37,5 +42,5 @@ class Members:
         return self._all
 
     def reachable(self, topic_names: Collection[str]) -> Mapping[str, Institution]:
-        """The members whose topics are provisioned: a record for anybody else could not be delivered."""
-        return {code: one for code, one in self.current().items() if topics.outbound(code) in topic_names}
+        """The members now, without those whose topics are not provisioned."""
+        return reachable(self.current(), topic_names)

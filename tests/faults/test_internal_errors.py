@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from contracts.codec import Declaration
+from contracts.directory import Directory, Kind
 from contracts.facts import Fact
 from contracts.sdk import Publisher
 from contracts.values import Verb
@@ -108,6 +109,7 @@ async def test_our_own_failures_hold_up_their_referral_only_and_lose_nothing(
     async with broken(session_folder) as system:
         await one_referral_waits(system)
         await many_failures_stop_intake(system)
+        await who_has_no_topics_is_told_nothing(system)
         await garbage_slows_its_sender_only(system)
 
 
@@ -169,6 +171,28 @@ async def many_failures_stop_intake(system: Broken) -> None:
     assert not (await commands_quarantine.run(system.stack.target)).waiting
     found = await system.ledger()
     assert (found.applied, found.quarantined, found.parked) == (20, 0, 0)
+
+
+async def who_has_no_topics_is_told_nothing(system: Broken) -> None:
+    """A new oversight body is in the directory, `./ruta topics apply` has not run, and a release opens a conflict."""
+    asked = hostile.request()
+    await system.declare(asked)
+    bad, need = asked.envelope.referral, asked.envelope.need
+    back = make.redirected(make.SENDER)
+    system.fail(bad)
+    (answer,) = await system.declare(
+        make.declaration(Verb.REDIRECTED, bad, need, by=make.RECIPIENT, details=back, time=datetime.now(UTC))
+    )
+    assert answer.provisional
+    system.fail()
+    target = system.stack.target
+    new = make.institution("contraloria-giron", Kind.DISCIPLINARY, oversight=True)
+    target = replace(target, directory=Directory(institutions=(*target.directory.institutions, new)))
+    released = await commands_quarantine.run(target, bad)
+    assert (released.records, released.waiting) == (1, [])
+    opened = await system.outcome(make.RECIPIENT, answer.data.cause.offset, released=True)
+    assert opened.data.kind == "conflict-opened"
+    assert (await system.ledger()).applied == 22
 
 
 async def garbage_slows_its_sender_only(system: Broken) -> None:
