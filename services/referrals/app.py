@@ -46,9 +46,9 @@ async def service(settings: Settings) -> AsyncIterator[list[Job]]:
     counted: Counter[tuple[str, str]] = Counter()
 
     async def work(connection: asyncpg.Connection, batch: Sequence[Located], unstorable: bool) -> None:
-        cluster = line.intake.cluster or await line.intake.learn()
-        if len(members.reachable(cluster.topic_ids)) < len(members.current()):
-            cluster = await line.intake.learn()  # a member's topics may have been made a moment ago
+        # As it was listed a few seconds ago at most: a question to Kafka would hold the transaction open.
+        cluster = line.intake.cluster
+        assert cluster is not None
         nonlocal folded, counted
         folded, counted = await store.apply(
             connection,
