@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -10,7 +10,7 @@ from typing import Self
 from uuid import UUID
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord
-from aiokafka.errors import KafkaError
+from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 from joserfc.jwk import OKPKey
 from pydantic import ValidationError
 
@@ -54,6 +54,14 @@ class Inbox:
     one is asked for, so a crash repeats the last ones (at least once). Skip facts whose ``id`` you have seen and
     versions of a referral that you have passed. Without ``group`` everything kept (14 days) is read each time.
     ``key`` opens the sealed parts; without it they come as Unreadable.
+
+    Of several readers of one group one reads and the others wait; when one comes or goes, or has worked for more than
+    300 s on one item, another one may go on, and the items that were not yet taken come again. The iterator has no end,
+    and while no broker answers it waits.
+
+    Making one raises UnsafeConnection, entering NotReachable, LoginRefused or NotPermitted. Reading raises NotPermitted
+    when the right to read was taken away, and SdkError for what else Kafka refuses: then read on, or open another one,
+    which goes on where the group stopped.
     """
 
     def __init__(
@@ -97,9 +105,14 @@ class Inbox:
             async for record in self._consumer:
                 yield self._read(record)
                 if self._group:
-                    await self._consumer.commit()
+                    await self._taken()
         except KafkaError as error:
             raise translated(error) from error
+
+    async def _taken(self) -> None:
+        # The group is divided anew, or was while this item was worked on: whoever has the topic now gets it again.
+        with suppress(CommitFailedError, IllegalStateError):
+            await self._consumer.commit()
 
     def _read(self, record: ConsumerRecord) -> Item:
         headers = tuple(record.headers)

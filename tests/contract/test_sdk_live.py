@@ -1,12 +1,14 @@
 """The SDK against a real Kafka and the real referral service: declare, learn the outcome, read and open."""
 
 import asyncio
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from aiokafka.protocol.group import LeaveGroupRequest
 
 from contracts import topics
 from contracts.declarations import Received
@@ -102,6 +104,33 @@ async def test_the_inbox_goes_on_where_the_last_taken_item_was(referrals: Stack)
     again = await read_until(referrals, second.envelope.referral, "requested", group="first")
     assert again == whole[-1:]
     assert await read_until(referrals, second.envelope.referral, "requested", group="another") == whole
+
+
+async def test_a_group_that_is_divided_anew_ends_no_reader_and_loses_nothing(referrals: Stack) -> None:
+    async with Publisher(SENDER, **login(referrals, SENDER)) as publisher:
+        await publisher.outcome(await publisher.send(fresh_request()))
+    group = login(referrals, RECIPIENT) | {"group": "two-readers"}
+    async with Inbox(RECIPIENT, **group) as one, Inbox(RECIPIENT, **group) as other:
+        reading = {inbox: aiter(inbox) for inbox in (one, other)}
+        asked = {asyncio.ensure_future(anext(items)): inbox for inbox, items in reading.items()}
+        first = await first_of(asked)
+        has_it = asked.pop(first)
+        # What Kafka does with a reader that takes too long over an item: the group goes on without it.
+        coordinator = has_it._consumer._coordinator
+        await coordinator._send_req(LeaveGroupRequest(coordinator.group_id, coordinator.member_id))
+        asked[asyncio.ensure_future(anext(reading[has_it]))] = has_it
+        again = await first_of(asked)
+        assert again.result() == first.result(), "not taken, so it comes again, to whichever of them"
+        for task in asked.keys() - {again}:
+            task.cancel()
+        await asyncio.gather(*asked, return_exceptions=True)
+
+
+async def first_of(asked: Iterable[asyncio.Future[Item]]) -> asyncio.Future[Item]:
+    async with asyncio.timeout(60):
+        done, _ = await asyncio.wait(asked, return_when=asyncio.FIRST_COMPLETED)
+    (only,) = done
+    return only
 
 
 async def test_a_sealed_part_that_does_not_open_is_told(referrals: Stack) -> None:
