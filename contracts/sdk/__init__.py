@@ -1,4 +1,4 @@
-"""What an institution uses to declare and to read, on its own: ``pip install ruta[sdk]``, no services needed.
+"""What an institution uses to declare and to read, on its own: the extra ``sdk`` of this repository.
 
     async with Publisher("personeria-giron", bootstrap="…", password="…") as publisher:
         event = await publisher.send(declaration)

@@ -6,7 +6,8 @@
 - ``type``, ``authtype`` and ``authid`` are required, and ``subject`` (referral) and ``correlationid`` (need) too;
   a ``requested`` without them opens a new referral or need.
 - ``specversion``, ``id``, ``source``, ``time`` are made where they are missing. Without ``id`` every reading of the
-  file is a declaration of its own: write one down before you retry.
+  file is a declaration of its own. A file that is to be read again for a retry has ``id``, ``time`` and ``sealed``:
+  with a new time or sealed anew it is another declaration under the same id, a conflict.
 - ``data.details`` is the verb's own (see the published schemas). ``data.sealed`` is an already sealed part; or
   ``data.content``, any JSON, is sealed here for the vault and for ``data.content_for``, which may be left out in a
   ``requested`` (its recipient is meant) and in a ``redirected`` (its target; without ``child`` that id is made).

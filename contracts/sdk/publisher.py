@@ -26,7 +26,8 @@ class Publisher:
     """One institution's way to declare. Use it as an asynchronous context manager.
 
     ``user`` is the Kafka user, the institution's code unless given; ``ca_file`` turns TLS on and is required for a
-    broker on another machine. Entering raises UnsafeConnection, NotReachable, LoginRefused or NotPermitted.
+    broker on another machine. Raises UnsafeConnection or SdkError for the addresses; entering raises NotReachable,
+    LoginRefused or NotPermitted. Leaving waits until the cluster has what was sent, for ever while no broker answers.
     """
 
     def __init__(
@@ -63,7 +64,7 @@ class Publisher:
 
         Sending the same declaration again is harmless: its id and bytes are the same, so Ruta takes it once and
         answers the second copy as a duplicate. Do so after OutcomeUnknown. Raises NotADeclaration (nothing was
-        sent), OutcomeUnknown (perhaps sent) and NotPermitted.
+        sent), OutcomeUnknown after ``timeout`` seconds (perhaps sent, and the client goes on trying) and NotPermitted.
         """
         key, headers, value = encode(declaration, self.institution)
         event_id = declaration.envelope.id
