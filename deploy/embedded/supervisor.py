@@ -6,6 +6,7 @@ for a signal when its parent dies, so that nothing is left even after `kill -9` 
 
 import asyncio
 import contextlib
+import logging
 import os
 import signal
 import threading
@@ -29,6 +30,7 @@ LARGEST_LOG = 20 * 2**20  # bytes; a larger log file is put aside (one old one i
 # Run in place of the child just before it: by then the death signal is set, so a parent that died in between is
 # noticed here. $0 is the supervisor's pid.
 _ONLY_WITH_PARENT = 'test "$PPID" = "$0" && exec "$@"'
+_log = logging.getLogger(__name__)
 
 
 class Phase(StrEnum):
@@ -90,9 +92,9 @@ class Supervisor:
     """
 
     def __init__(self, logs: Path, changed: Callable[[], None] = lambda: None) -> None:
-        """`changed` is called whenever a child begins, answers or ends."""
+        """`changed` is called whenever a child begins, answers or ends; an OSError of it is logged and harms no child."""
         self._logs = logs
-        self._changed = changed
+        self._on_change = changed
         self._children: dict[str, _Child] = {}
 
     def start(self, command: Command) -> None:
@@ -151,7 +153,9 @@ class Supervisor:
             try:
                 await self._run_once(child)
             except OSError as problem:  # the program cannot be started: as good as a death
-                self.log(child.command.name).write_text(f"{problem}\n")
+                # On a full disk this cannot be told either; the next start may find room.
+                with contextlib.suppress(OSError), self.log(child.command.name).open("a", encoding="utf-8") as log:
+                    log.write(f"{problem}\n")
             if child.stopping.is_set():
                 break
             now = time.monotonic()
@@ -196,6 +200,12 @@ class Supervisor:
         child.turn(Phase.RUNNING)
         child.running.set()
         self._changed()
+
+    def _changed(self) -> None:
+        try:
+            self._on_change()
+        except OSError as problem:  # a full disk ends nobody's care for the children
+            _log.warning("what runs could not be described (%s)", problem.strerror)
 
 
 async def spawn(command: Command, log: Path) -> asyncio.subprocess.Process:

@@ -10,7 +10,7 @@ import pytest
 from deploy.embedded import postgres
 from deploy.embedded.account import needed_account
 from deploy.embedded.errors import StackError
-from deploy.embedded.state import State, default_root, open_state
+from deploy.embedded.state import State, default_root, open_state, write_private
 
 
 def mode(path: Path) -> int:
@@ -87,3 +87,10 @@ def test_copied_binaries_run_as_the_account(session_folder: Path) -> None:
         os.umask(before)
     for program in ("postgres", "initdb"):
         assert account.can_run(session_folder / "copy" / "postgresql" / postgres.BINARIES / program)
+
+
+def test_a_file_that_cannot_be_written_leaves_nothing_behind(tmp_path: Path) -> None:
+    (tmp_path / "stack.json").mkdir()
+    with pytest.raises(OSError, match="directory"):
+        write_private(tmp_path / "stack.json", "{}")
+    assert [path.name for path in tmp_path.iterdir()] == ["stack.json"]

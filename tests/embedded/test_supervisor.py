@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import dataclasses
+import errno
 import os
 import signal
 import time
@@ -82,6 +83,49 @@ async def test_a_missing_program_is_told_in_the_log(supervisor: Supervisor, tmp_
     await asyncio.sleep(0.3)
     assert status(supervisor).restarts >= 1
     assert "/no/such/program" in supervisor.log("child").read_text()
+
+
+async def test_a_change_that_cannot_be_told_harms_no_child(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """As on a full disk: whoever is told writes a file."""
+
+    def full() -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    supervisor = Supervisor(tmp_path, full)
+    supervisor.start(shell("sleep 60", tmp_path))
+    async with asyncio.timeout(10):
+        await supervisor.answered("child")
+        first = supervisor.pid("child")
+        supervisor.kill("child")
+        await supervisor.answered("child")
+        assert supervisor.pid("child") not in (first, None)
+        await supervisor.stop("child", grace=5)
+    assert status(supervisor).phase is Phase.STOPPED
+    assert supervisor.pid("child") is None
+    assert "No space left" in caplog.text
+
+
+async def test_a_log_that_cannot_be_written_keeps_nobody_from_being_started_again(tmp_path: Path) -> None:
+    supervisor = Supervisor(tmp_path / "logs")
+    supervisor.start(shell("sleep 60", tmp_path))
+    async with asyncio.timeout(10):
+        while status(supervisor).restarts < 2:
+            await asyncio.sleep(0.01)
+        (tmp_path / "logs").mkdir()
+        await supervisor.answered("child")
+        await supervisor.stop("child", grace=5)
+
+
+async def test_what_a_log_has_said_stays_when_the_program_cannot_be_started(
+    supervisor: Supervisor, tmp_path: Path
+) -> None:
+    supervisor.log("child").write_text("why it died\n")
+    supervisor.start(shell("exit 0", tmp_path / "missing"))
+    async with asyncio.timeout(5):
+        while status(supervisor).restarts < 1:
+            await asyncio.sleep(0.01)
+    assert supervisor.log("child").read_text().startswith("why it died\n")
+    assert "missing" in supervisor.log("child").read_text()
 
 
 async def test_a_stopped_child_stays_stopped_and_can_be_started_again(supervisor: Supervisor, tmp_path: Path) -> None:
