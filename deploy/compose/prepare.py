@@ -27,7 +27,7 @@ from deploy import kafka_node, keys, postgres_node, provision_database, provisio
 from deploy.compose.external import External
 from deploy.embedded.addresses import Addresses
 from deploy.embedded.ports import Ports
-from deploy.embedded.state import State, make_folder, write_private
+from deploy.embedded.state import CONTAINERS, State, make_folder, write_private
 from deploy.provision import Target
 from services.audit.settings import ORIGIN
 
@@ -97,7 +97,7 @@ def prepare(
     servers(made.state, ports)
     # The mail sink's own account files messages there, and the operator's tools read them.
     make_folder(made.state.mail, 0o1777)
-    made.state.write_running(asdict(addresses) | {"directory_file": str(made.directory_file)})
+    made.state.write_running(asdict(addresses) | {"kind": CONTAINERS, "directory_file": str(made.directory_file)})
     values = variables(made.state, ports, addresses)
     made.environment_file.write_text("".join(f"{name}={value}\n" for name, value in values.items()), "utf-8")
     return made

@@ -1,7 +1,7 @@
 """Where a stack keeps its data, secrets and logs; one running stack per state folder.
 
     lock            held (flock) by the running stack; holds its pid
-    stack.json      0600: addresses and pids of the running stack, for the other commands
+    stack.json      0600: addresses and pids of the running stack, for the other commands; says so if containers run it
     secrets/        0700: one password per file, 0600
     kafka/ postgres/ mail/ logs/
     web/            scripts for the pages, unpacked anew at every start
@@ -16,7 +16,7 @@ import json
 import os
 import secrets
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +27,9 @@ from deploy.embedded.errors import StackError
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 SYSTEM_FOLDER = Path("/var/lib/ruta")
+
+CONTAINERS = "containers"
+"""The kind of a state that `ruta compose prepare` made. It is described then, and nobody ever holds it."""
 
 
 @dataclass(frozen=True)
@@ -83,30 +86,47 @@ class State:
         """The description of the stack that runs on this state.
 
         Raises StackError when none runs: a description left behind by a killed stack does not count. Containers run
-        beside us: their state is described when it is prepared, and nobody ever holds it.
+        beside us, or not: that is for whoever asks them.
         """
-        try:
-            with (self.root / "lock").open("rb") as lock:
+        description = self._described()
+        if description is not None and self._is_of_containers(description):
+            return description
+        with suppress(FileNotFoundError), (self.root / "lock").open("rb") as lock:
+            try:
                 fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except FileNotFoundError:
-            with suppress(FileNotFoundError):
-                return self._described()
-        except BlockingIOError:
-            with suppress(FileNotFoundError):
-                return self._described()
-            raise StackError("Ruta is just starting on this state: try again in a moment.") from None
+            except BlockingIOError:
+                if (description := self._described()) is not None:
+                    return description
+                raise StackError("Ruta is just starting on this state: try again in a moment.") from None
         raise StackError(f"Ruta does not run on {self.root}: start it with ./ruta up.")
 
-    def _described(self) -> dict[str, Any]:
-        description: dict[str, Any] = json.loads((self.root / "stack.json").read_text())
+    def _described(self) -> dict[str, Any] | None:
+        try:
+            description: dict[str, Any] = json.loads((self.root / "stack.json").read_text())
+        except FileNotFoundError:
+            return None
         return description
+
+    def _is_of_containers(self, description: Mapping[str, Any]) -> bool:
+        # A stack of ours holds the lock before it describes itself; those prepared before there was a kind have none.
+        return description.get("kind") == CONTAINERS or not (self.root / "lock").exists()
+
+    def refuse_containers(self) -> None:
+        """Raises StackError for a state of containers: its data is in their volumes, and its modes are for them."""
+        description = self._described()
+        if description is not None and self._is_of_containers(description):
+            raise StackError(
+                f"{self.root} is the state of containers: start, stop and restore them as deploy/compose/README.md "
+                "says, or set RUTA_STATE to another folder."
+            )
 
     @contextmanager
     def exclusively(self) -> Iterator[None]:
         """Hold the state for this process; the kernel lets go of it however the process ends.
 
-        Raises StackError when another process holds it.
+        Raises StackError when another process holds it, and for a state of containers.
         """
+        self.refuse_containers()
         with (self.root / "lock").open("a+", encoding="ascii") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -136,10 +156,11 @@ def open_state(root: Path, account: Account | None) -> State:
     """Make the folders of a state at `root` where they are missing.
 
     With an account (started by root) the root folder may be entered, not listed, by others, and StackError says
-    so when a parent folder keeps the account out.
+    so when a parent folder keeps the account out, and, before anything is touched, for a state of containers.
     """
     state = State(root)
     try:
+        state.refuse_containers()
         if account is not None and root.is_relative_to(SYSTEM_FOLDER):
             make_folder(SYSTEM_FOLDER, 0o711)
         make_folder(root, 0o700 if account is None else 0o711)

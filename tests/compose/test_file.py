@@ -11,10 +11,13 @@ from typing import Any
 import pytest
 
 from contracts.directory import SEED, load
+from deploy import commands_backup, commands_up
 from deploy.compose.prepare import FOLDER, Prepared, prepare
 from deploy.embedded.addresses import Addresses
 from deploy.embedded.environment import service_environment, status_environment
+from deploy.embedded.errors import StackError
 from deploy.embedded.ports import Ports
+from deploy.embedded.state import open_state
 from deploy.keys import audit_origin
 from deploy.status.settings import Settings as StatusSettings
 from services.audit.settings import Settings as AuditSettings
@@ -180,6 +183,31 @@ def test_passwords_are_made_once_and_stand_only_in_secrets(prepared: Prepared) -
             text = path.read_text("utf-8")
             assert not any(password in text for password in passwords), path.name
     assert not any(password in reading.FILE.read_text("utf-8") for password in passwords)
+
+
+def test_a_state_of_containers_is_theirs_alone(
+    prepared: Prepared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = prepared.state
+    modes = {path: path.stat().st_mode for path in state.root.rglob("*")}
+    monkeypatch.setenv("RUTA_STATE", str(state.root))
+    (tmp_path / "base").mkdir()
+    (tmp_path / "base" / "PG_VERSION").touch()
+    with pytest.raises(StackError, match="state of containers"):
+        commands_backup.restore(tmp_path)
+    with pytest.raises(StackError, match="state of containers"):
+        commands_up.run(27000, demo=False, workers=1)
+    assert {path: path.stat().st_mode for path in state.root.rglob("*")} == modes
+    assert state.running()["kind"] == "containers"
+
+
+def test_a_state_of_containers_with_a_lock_is_read_all_the_same(tmp_path: Path) -> None:
+    """Earlier versions let `./ruta restore` leave one there."""
+    made = prepare(tmp_path / "state", Ports.based_on(26000))
+    (made.state.root / "lock").touch()
+    assert made.state.running()["kafka"] == made.addresses.kafka
+    with pytest.raises(StackError, match="state of containers"):
+        open_state(made.state.root, None)
 
 
 def test_the_log_is_named_once(tmp_path: Path) -> None:
