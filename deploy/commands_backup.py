@@ -31,7 +31,7 @@ def backup(folder: Path) -> None:
 
 
 def restore(folder: Path) -> None:
-    """Put a backup in the place of the data of a stopped system. Raises StackError."""
+    """Put a backup in the place of the data of a stopped system. Raises StackError, also for a state of containers."""
     if not (folder / BASE / "PG_VERSION").exists():
         raise StackError(f"There is no base backup in {folder}.")
     state = State(default_root())
@@ -57,9 +57,18 @@ def receiving(postgres: Postgres, folder: Path) -> Iterator["subprocess.Popen[by
 
 
 def base(postgres: Postgres, folder: Path) -> None:
-    """The data as it is now, with its manifest and the WAL that makes it whole. Raises StackError."""
-    shutil.rmtree(folder / BASE, ignore_errors=True)
-    _run(postgres.client("pg_basebackup"), f"--pgdata={folder / BASE}", "--checkpoint=fast", "--wal-method=stream")
+    """The data as it is now, with its manifest and the WAL that makes it whole. Raises StackError.
+
+    An earlier one is replaced when this one is whole: there is always one of them.
+    """
+    place, new, old = (folder / f"{BASE}{state}" for state in ("", ".new", ".old"))
+    shutil.rmtree(new, ignore_errors=True)  # left by a run that was cut off
+    _run(postgres.client("pg_basebackup"), f"--pgdata={new}", "--checkpoint=fast", "--wal-method=stream")
+    shutil.rmtree(old, ignore_errors=True)
+    if place.exists():
+        place.rename(old)
+    new.rename(place)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def _run(command: Command, *arguments: str) -> None:

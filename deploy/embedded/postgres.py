@@ -68,24 +68,29 @@ class Postgres:
     def put_back(self, backup: Path, wal: Path) -> Path:
         """Replace the data folder by a base backup that will be rolled forward over ``wal`` at the next start.
 
-        Returns where the old data folder is kept. The server must not run.
+        Returns where the old data folder is kept. The server must not run. Raises OSError, on a full disk for instance;
+        then nothing has changed. `deploy/compose/restore.sh` does the same in a container.
         """
-        old = self._data.with_name(f"data-{datetime.now(UTC):%Y%m%dT%H%M%S%f}")
-        if self._data.exists():
-            self._data.rename(old)
-        shutil.copytree(backup, self._data)
-        archive = self._data / "restored-wal"
+        new = self._data.with_name("data.new")
+        shutil.rmtree(new, ignore_errors=True)  # left by a run that was cut off
+        shutil.copytree(backup, new)
+        archive = new / "restored-wal"
         archive.mkdir()
         for segment in wal.iterdir():
             # The last one was still being written when it was copied: all that had arrived of it counts.
             shutil.copy(segment, archive / segment.name.removesuffix(".partial"))
-        with (self._data / "postgresql.auto.conf").open("a", encoding="ascii") as settings:
+        with (new / "postgresql.auto.conf").open("a", encoding="ascii") as settings:
             # Nobody may look in before it is rolled forward: a half restored table reads like a whole one.
             settings.write("restore_command = 'cp restored-wal/%f %p'\nhot_standby = off\n")
-        (self._data / "recovery.signal").touch()
-        for path in (self._data, *self._data.rglob("*")):
+        (new / "recovery.signal").touch()
+        for path in (new, *new.rglob("*")):
             path.chmod(0o700 if path.is_dir() else 0o600)
             self._give_to_account(path)
+        # Only now: a server that starts on a base backup without all this leaves out the later WAL, and says nothing.
+        old = self._data.with_name(f"data-{datetime.now(UTC):%Y%m%dT%H%M%S%f}")
+        if self._data.exists():
+            self._data.rename(old)
+        new.rename(self._data)
         self._marker.touch()
         return old
 
