@@ -10,10 +10,12 @@ import pytest
 
 from deploy.embedded.state import CHECKOUT
 
-TOOLS = ("sh", "dirname", "readlink", "sha256sum", "cat", "id", "rm", "rmdir", "mkdir", "cp", "grep", "tail", "sleep")
+TOOLS = ("sh", "dirname", "readlink", "sha256sum", "cat", "id", "rm", "rmdir", "mkdir", "cp", "grep", "tail", "sleep",
+         "env")  # fmt: skip
 
 # Answers what the script asks a Python, makes an "environment" with itself as the interpreter, counts installations.
 PYTHON = """#!/bin/sh
+[ -z "${PYTHONHOME:-}" ] || exit 98
 case "$*" in
   *"exit(not"*) exit "${STUB_UNSUITABLE:-0}" ;;
   *"import ensurepip"*) exit "${STUB_NO_VENV:-0}" ;;
@@ -22,6 +24,7 @@ case "$*" in
   "-m venv "*) mkdir -p "$3/bin" && cp "$0" "$3/bin/python" ;;
   "-m pip install "*)
     echo once >>"$STUB_COUNT"
+    env >"$STUB_ENVIRONMENT"
     sleep 0.3
     [ -z "${STUB_PIP_SAYS:-}" ] || { echo "$STUB_PIP_SAYS"; exit 1; } ;;
   "-P -m deploy "*) echo "$PWD" "$@" ;;
@@ -79,6 +82,7 @@ def checkout(request: pytest.FixtureRequest, tmp_path: Path) -> Checkout:
         "RUTA_PYTHON": str(tools / "python-stub"),
         "STUB_COUNT": str(tmp_path / "count"),
         "STUB_APT": str(tmp_path / "apt"),
+        "STUB_ENVIRONMENT": str(tmp_path / "environment"),
     }
     return Checkout(tmp_path, environment)
 
@@ -89,6 +93,15 @@ def test_made_once_then_quiet_from_any_folder(checkout: Checkout) -> None:
     assert "installing the packages" in errors
     assert checkout.run("up") == (0, f"{checkout.folder} -P -m deploy up\n", "")
     assert checkout.installations == 1
+
+
+def test_what_is_set_for_other_projects_does_not_reach_the_environment(checkout: Checkout) -> None:
+    foreign = ("PYTHONPATH", "PYTHONHOME", "PIP_USER", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT")
+    index = {"PIP_INDEX_URL": "https://packages.example/simple", "PIP_CERT": "/etc/ssl/own.pem"}
+    assert checkout.run("up", **dict.fromkeys(foreign, "1"), **index)[0] == 0
+    seen = dict(line.split("=", 1) for line in (checkout.folder / "environment").read_text().splitlines())
+    assert not seen.keys() & set(foreign)
+    assert seen.items() >= index.items()
 
 
 def test_made_anew_when_the_lock_changes(checkout: Checkout) -> None:
