@@ -1,7 +1,6 @@
 """`ruta bench`: speed as ratios within one run, on throwaway systems on this machine only."""
 
 import json
-import logging
 import os
 import platform
 import shutil
@@ -51,8 +50,6 @@ def run(
     per_second: float,
 ) -> int:
     """Measure the wanted parts (all but those apart, if none is named) and print them; raw results go to ``keep``."""
-    # Clients that lose a killed broker say so again and again; what matters is told here.
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     unknown = set(wanted) - {*PARTS, *APART}
     if unknown:
         known = ", ".join((*PARTS, SOAK, PROFILE))

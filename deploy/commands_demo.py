@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import logging
 import shutil
 import sys
 import tempfile
@@ -30,8 +29,6 @@ _PER_DUTY = 60.0  # seconds allowed for all steps of one
 
 def run(referrals: int, seed: int | None, as_json: bool, workers: int) -> int:
     """Play and check; returns 0 only if the ledger holds. Progress goes to standard error."""
-    # Its many clients report every attempt to connect; what matters is told here.
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     drawn = seed if seed is not None else randbelow(2**31)
     folder = Path(tempfile.mkdtemp(prefix="ruta-demo-"))
     folder.chmod(0o711)  # PostgreSQL's own account must pass through when we are root

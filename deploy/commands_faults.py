@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import logging
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -26,7 +25,6 @@ def run(names: Sequence[str], seed: int | None, minutes: float | None, *, listed
     if listed:
         print("\n".join(fault.name for fault in chosen))
         return 0
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # the clients' own reports of the outage
     drawn = seed if seed is not None else randbelow(2**31)
     _say(f"seed {drawn}")
     rounds = _rounds(chosen, drawn, minutes)

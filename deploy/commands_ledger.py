@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import logging
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
@@ -14,7 +13,6 @@ from deploy.running import running_stack
 
 def run(within: float, as_json: bool) -> int:
     """Wait for a moment of rest, check, print; returns 0 only if all fits. Raises rest.Restless, a StackError."""
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # a broker that is away is told in one sentence
     found = asyncio.run(ledger.check(running_stack()[0], within=within))
     result = totals(found)
     print(json.dumps(result) if as_json else table(result))

@@ -14,7 +14,7 @@ from rich.table import Table
 from contracts.codec import Record
 from deploy.commands_inspect import named
 from deploy.database import connected, reader
-from deploy.ledger.kafka import cluster, login
+from deploy.ledger.kafka import cluster, consuming
 from deploy.provision import Target
 from deploy.running import running_stack
 from services.referrals.release import Fetch, Place, Released
@@ -77,12 +77,9 @@ async def run(target: Target, referral: UUID | None = None) -> Released:
 @asynccontextmanager
 async def fetching(target: Target) -> AsyncIterator[Fetch]:
     """Reads records by their coordinates, without a group."""
-    consumer = AIOKafkaConsumer(**login(target), auto_offset_reset="none", max_partition_fetch_bytes=kafka.FETCH_BYTES)
-    await consumer.start()
-    try:
+    options = {"auto_offset_reset": "none", "max_partition_fetch_bytes": kafka.FETCH_BYTES}
+    async with consuming(target, **options) as consumer:
         yield lambda places: _fetch(consumer, places)
-    finally:
-        await consumer.stop()
 
 
 async def _fetch(consumer: AIOKafkaConsumer, places: Sequence[Place]) -> Mapping[Place, Record]:

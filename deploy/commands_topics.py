@@ -2,7 +2,7 @@
 
 import asyncio
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 
 from contracts import topics
 from deploy import keys
@@ -42,12 +42,8 @@ async def gap(target: Target, topic: str, *, accepted: bool) -> tuple[int, int] 
     if topics.owner(topic) is None or topic not in cluster.topic_ids:
         raise StackError(f"There is no inbound topic {topic}.")
     place = cluster.id, cluster.topic_ids[topic]
-    consumer = AIOKafkaConsumer(**kafka.login(target))
-    await consumer.start()
-    try:
+    async with kafka.consuming(target) as consumer:
         (first,) = (await consumer.beginning_offsets([TopicPartition(topic, 0)])).values()
-    finally:
-        await consumer.stop()
     async with connected(target, "referrals", "referrals_app") as connection, connection.transaction():
         expected = await connection.fetchval(
             "select next_offset from intake_position where cluster = $1 and topic_id = $2 for update", *place

@@ -1,7 +1,6 @@
 """`ruta up`: the whole system in the foreground."""
 
 import asyncio
-import logging
 import signal
 import sys
 import time
@@ -16,8 +15,6 @@ from deploy.screen import show
 
 def run(base_port: int, demo: bool, workers: int) -> None:
     """Run until Ctrl-C, SIGTERM or the end of the terminal; then stop everything. Raises StackError."""
-    # The clients of the demonstration report every attempt to reconnect; the screen says what is down.
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     try:
         asyncio.run(_run(Ports.based_on(base_port, workers), demo))
     except (asyncio.CancelledError, KeyboardInterrupt):

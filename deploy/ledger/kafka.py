@@ -2,7 +2,8 @@
 
 import asyncio
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -56,6 +57,17 @@ def login(target: Target) -> dict[str, Any]:
     return Connection(target.kafka_bootstrap, topics.OPERATOR, password, target.kafka_ca_file).options()
 
 
+@asynccontextmanager
+async def consuming(target: Target, **options: Any) -> AsyncIterator[AIOKafkaConsumer]:
+    """A consumer of the operator without a group, which has logged in. Raises KafkaError."""
+    consumer = AIOKafkaConsumer(**login(target), **options)
+    try:
+        await consumer.start()
+        yield consumer
+    finally:
+        await consumer.stop()
+
+
 def counts(name: str) -> bool:
     """Whether the ledger counts this topic's records: inbound ones, facts, alerts, and what is told to institutions."""
     return topics.owner(name) is not None or name in (topics.FACTS, topics.ALERTS) or name.startswith(OUTBOUND)
@@ -84,11 +96,8 @@ async def ends(consumer: AIOKafkaConsumer, names: Iterable[str]) -> dict[TopicPa
 
 async def read(target: Target, last: Mapping[TopicPartition, int], canary: str | None = None) -> list[Seen]:
     """Every record from each partition's beginning to these ends, in the order of each partition."""
-    consumer = AIOKafkaConsumer(
-        **login(target), auto_offset_reset="earliest", max_partition_fetch_bytes=kafka.FETCH_BYTES
-    )
-    await consumer.start()
-    try:
+    options = {"auto_offset_reset": "earliest", "max_partition_fetch_bytes": kafka.FETCH_BYTES}
+    async with consuming(target, **options) as consumer:
         await consumer._client.set_topics({place.topic for place in last})
         begins = await consumer.beginning_offsets(list(last))
         open_ones = {place for place, end in last.items() if end > begins[place]}
@@ -102,8 +111,6 @@ async def read(target: Target, last: Mapping[TopicPartition, int], canary: str |
                 if records[-1].offset + 1 >= last[place]:
                     open_ones.discard(place)
         return seen
-    finally:
-        await consumer.stop()
 
 
 async def _some(consumer: AIOKafkaConsumer) -> dict[TopicPartition, list[Any]]:

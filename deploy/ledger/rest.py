@@ -48,21 +48,16 @@ async def at_rest(target: Target, within: float) -> AsyncIterator[Rest]:
     """Wait at most ``within`` seconds for such a moment and hold it while the block runs. Raises Restless."""
     loop = asyncio.get_running_loop()
     deadline, waits = loop.time() + within, ["nothing was found out"]
-    consumer = AIOKafkaConsumer(**kafka.login(target))
-    await consumer.start()
-    try:
-        async with reader(target, "referrals") as connection:
-            while True:
-                async with connection.transaction(isolation="repeatable_read", readonly=True):
-                    rest, waits = await _look(target, consumer, connection)
-                    if not waits:
-                        yield rest
-                        return
-                if loop.time() > deadline:
-                    raise Restless(f"No moment of rest within {within:.0f} s: {', '.join(waits)}.")
-                await asyncio.sleep(LOOKED_AT_EVERY)
-    finally:
-        await consumer.stop()
+    async with kafka.consuming(target) as consumer, reader(target, "referrals") as connection:
+        while True:
+            async with connection.transaction(isolation="repeatable_read", readonly=True):
+                rest, waits = await _look(target, consumer, connection)
+                if not waits:
+                    yield rest
+                    return
+            if loop.time() > deadline:
+                raise Restless(f"No moment of rest within {within:.0f} s: {', '.join(waits)}.")
+            await asyncio.sleep(LOOKED_AT_EVERY)
 
 
 async def _look(target: Target, consumer: AIOKafkaConsumer, connection: asyncpg.Connection) -> tuple[Rest, list[str]]:
