@@ -1,23 +1,24 @@
 """`ruta up`: the whole system in the foreground."""
 
 import asyncio
-import signal
 import sys
 import time
 
+from deploy import interruption
 from deploy.demo import endless
 from deploy.embedded.errors import StackError
 from deploy.embedded.ports import Ports
 from deploy.embedded.stack import Stack
 from deploy.embedded.state import default_root
+from deploy.interruption import Interrupted
 from deploy.screen import show
 
 
 def run(base_port: int, demo: bool, workers: int) -> None:
     """Run until Ctrl-C, SIGTERM or the end of the terminal; then stop everything. Raises StackError."""
     try:
-        asyncio.run(_run(Ports.based_on(base_port, workers), demo))
-    except (asyncio.CancelledError, KeyboardInterrupt):
+        interruption.run(_run(Ports.based_on(base_port, workers), demo))
+    except Interrupted:
         print("stopped", flush=True)
 
 
@@ -27,11 +28,6 @@ async def _run(ports: Ports, demo: bool) -> None:
     def report(subject: str, message: str) -> None:
         print(f"{time.monotonic() - began:5.1f} s  {subject}: {message}", flush=True)
 
-    this = asyncio.current_task()
-    assert this is not None
-    # SIGINT too: asyncio.run leaves it alone where a shell started us in the background with SIGINT ignored.
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        asyncio.get_running_loop().add_signal_handler(number, this.cancel)
     async with Stack(default_root(), ports, report=report) as stack:
         await stack.start(*stack.services)
         await stack.start_status()

@@ -1,4 +1,4 @@
-"""What the clients of Kafka and PostgreSQL raise while those are away, as one sentence for who waits at the terminal."""
+"""What the clients of Kafka and PostgreSQL raise while those are away, as one sentence for who is at the terminal."""
 
 import asyncpg
 from aiokafka.errors import KafkaError

@@ -4,7 +4,6 @@
 with `python -m deploy.embedded.jars lock`.
 """
 
-import asyncio
 import hashlib
 import os
 import shutil
@@ -12,20 +11,24 @@ import sys
 import tempfile
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 from deploy.embedded.errors import StackError
+from deploy.embedded.threads import abandonable
 
 VERSION = "4.3.1"
 LOCK_FILE = Path(__file__).with_name("kafka.lock")
 _ROOT = f"org.apache.kafka:kafka_2.13:{VERSION}"
+_FETCHING = ".fetching-"
 _THREADS = 8
 _ATTEMPTS = 3
 _TIMEOUT = 60  # seconds for one answer
+_ABANDONED_AFTER = 86_400  # seconds after which nobody fetches into a folder any more
 
 
 @dataclass(frozen=True)
@@ -86,7 +89,7 @@ async def fetched(report: Callable[[str], None]) -> tuple[Path, ...]:
             report(f"fetched {done} of {total} files")
 
     try:
-        return await asyncio.to_thread(ensure, cache_folder(), locked(), progress)
+        return await abandonable(lambda: ensure(cache_folder(), locked(), progress))
     finally:
         cancelled.set()
 
@@ -94,21 +97,38 @@ async def fetched(report: Callable[[str], None]) -> tuple[Path, ...]:
 def _fetch_all(folder: Path, jars: tuple[Jar, ...], progress: Callable[[int, int], None]) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        downloads = Path(tempfile.mkdtemp(dir=folder, prefix=".fetching-"))
+        for old in folder.glob(f"{_FETCHING}*"):  # left by a start that was interrupted
+            if time.time() - old.stat().st_mtime > _ABANDONED_AFTER:
+                shutil.rmtree(old, ignore_errors=True)
+        downloads = Path(tempfile.mkdtemp(dir=folder, prefix=_FETCHING))
     except OSError as problem:
         raise StackError(f"Downloaded files cannot be kept in {folder} ({problem.strerror}).") from problem
+    left, results = deque(jars), SimpleQueue[Exception | None]()
+
+    def work() -> None:
+        while True:
+            try:
+                jar = left.popleft()
+            except IndexError:
+                return
+            try:
+                _fetch(context, jar, folder)
+            except Exception as problem:
+                results.put(problem)
+            else:
+                results.put(None)
+
     try:
         context = _maven(downloads)
-        with ThreadPoolExecutor(_THREADS, thread_name_prefix="fetch") as pool:
-            try:
-                fetched = [pool.submit(_fetch, context, jar, folder) for jar in jars]
-                for done, future in enumerate(as_completed(fetched), start=1):
-                    future.result()
-                    progress(done, len(jars))
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
+        for _ in range(min(_THREADS, len(jars))):
+            # Not a pool's threads: the end of the program waits for those, however long a download stalls.
+            threading.Thread(target=work, daemon=True).start()
+        for done in range(1, len(jars) + 1):
+            if (problem := results.get()) is not None:
+                raise problem
+            progress(done, len(jars))
     finally:
+        left.clear()
         shutil.rmtree(downloads, ignore_errors=True)
 
 

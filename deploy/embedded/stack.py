@@ -30,6 +30,7 @@ from deploy.embedded.postgres import Postgres
 from deploy.embedded.probe import http_ready
 from deploy.embedded.state import CHECKOUT, State, open_state
 from deploy.embedded.supervisor import Command, Status, Supervisor, spawn
+from deploy.embedded.threads import abandonable
 from services.runtime.migrations import HistoryChanged
 
 SERVICES = ("referrals", "notifications", "audit")
@@ -127,7 +128,7 @@ class Stack:
             await _together(
                 *children,
                 self._start_mail(),
-                asyncio.to_thread(webjars.ensure, jars.cache_folder(), self.state.web),
+                abandonable(lambda: webjars.ensure(jars.cache_folder(), self.state.web)),
             )
             try:
                 changes = await provision.everything(self.target)

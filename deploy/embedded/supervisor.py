@@ -92,7 +92,7 @@ class Supervisor:
     """
 
     def __init__(self, logs: Path, changed: Callable[[], None] = lambda: None) -> None:
-        """`changed` is called whenever a child begins, answers or ends; an OSError of it is logged and harms no child."""
+        """`changed` is called whenever a child begins, answers or ends; its OSError is logged and harms no child."""
         self._logs = logs
         self._on_change = changed
         self._children: dict[str, _Child] = {}
