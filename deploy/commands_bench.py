@@ -3,26 +3,28 @@
 import json
 import os
 import platform
-import shutil
 import sys
-import tempfile
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from secrets import randbelow
-from typing import Any
+from typing import Any, TypeVar
 
 import uvloop
 
 from contracts.directory import SEED, Directory
 from contracts.directory import load as read_directory
+from deploy import interruption
 from deploy.bench import chart, load, parts, processes, profile, report, soak
 from deploy.embedded.errors import StackError
 from deploy.embedded.ports import Ports
 from deploy.embedded.stack import Stack
 from deploy.embedded.state import default_root, make_folder, write_private
+from deploy.throwaway import throwaway
+
+T = TypeVar("T")
 
 PARTS = ("naive", "ruta", "ceiling", "latency", "restarts", "replay", "rebuild")
 SOAK = "soak"
@@ -58,22 +60,26 @@ def run(
     folder = keep or default_root() / "bench"
     result: dict[str, Any] = {}
     if not wanted or set(wanted) - APART:
-        result, raw = uvloop.run(measure(set(wanted) - APART or set(PARTS), events, naive_events, drawn, workers))
+        result, raw = _run(measure(set(wanted) - APART or set(PARTS), events, naive_events, drawn, workers))
         say(f"raw results: {_keep(folder, result, raw)}")
     if PROFILE in wanted:
         stacks = folder / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-stacks"
         make_folder(folder, 0o700)
         make_folder(stacks, 0o700)
-        result |= _machine() | {"seed": drawn, "profile": uvloop.run(profiled(stacks, events, drawn, workers))}
+        result |= _machine() | {"seed": drawn, "profile": _run(profiled(stacks, events, drawn, workers))}
         say(f"raw results: {_keep(folder, result, {})}, stacks for any flame graph: {stacks}")
     if SOAK in wanted:
-        found, samples = uvloop.run(soaked(minutes, per_second, drawn, workers))
+        found, samples = _run(soaked(minutes, per_second, drawn, workers))
         result |= _machine() | {"seed": drawn, "soak": found}
         kept = _keep(folder, result, {"samples": [asdict(one) for one in samples]})
         write_private(kept.with_suffix(".svg"), chart.draw(samples))
         say(f"raw results: {kept}, chart: {kept.with_suffix('.svg')}")
     print(json.dumps(result) if as_json else report.table(result))
     return 0
+
+
+def _run(work: Coroutine[Any, Any, T]) -> T:
+    return interruption.run(work, uvloop.run)
 
 
 async def soaked(minutes: float, per_s: float, seed: int, workers: int) -> tuple[dict[str, Any], list[soak.Sample]]:
@@ -176,14 +182,10 @@ async def _latencies(
 
 @asynccontextmanager
 async def _stack(workers: int = 1) -> AsyncIterator[Stack]:
-    folder = Path(tempfile.mkdtemp(prefix="ruta-bench-"))
-    folder.chmod(0o711)  # PostgreSQL's own account must pass through when we are root
-    try:
+    with throwaway("ruta-bench-") as place:
         ports = Ports.free(workers)
-        async with Stack(folder / "state", ports, report=lambda what, how: say(f"{what}: {how}")) as stack:
+        async with Stack(place.state, ports, report=lambda what, how: say(f"{what}: {how}")) as stack:
             yield stack
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _machine() -> dict[str, Any]:

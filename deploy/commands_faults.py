@@ -1,6 +1,5 @@
 """`ruta faults`: the faults by name, or all of them, once or for as long as is asked."""
 
-import asyncio
 import json
 import sys
 import time
@@ -11,6 +10,7 @@ from math import isnan
 from random import Random
 from secrets import randbelow
 
+from deploy import interruption
 from deploy.embedded.errors import StackError
 from deploy.faults.matrix import Result, summary
 from deploy.faults.matrix import run as run_all
@@ -28,7 +28,7 @@ def run(names: Sequence[str], seed: int | None, minutes: float | None, *, listed
     drawn = seed if seed is not None else randbelow(2**31)
     _say(f"seed {drawn}")
     rounds = _rounds(chosen, drawn, minutes)
-    results = [result for part in rounds for result in asyncio.run(run_all(*part, begun=_begun, report=_told))]
+    results = [result for part in rounds for result in interruption.run(run_all(*part, begun=_begun, report=_told))]
     print(json.dumps([_plain(result) for result in results]) if as_json else summary(results))
     return 1 if any(result.problems for result in results) else 0
 

@@ -99,6 +99,7 @@ async def run(
                     results.append(result)
                     report(result)
                     if result.problems:
+                        running.place.failed = True
                         break
     return results
 

@@ -3,10 +3,8 @@
 import asyncio
 import contextlib
 import os
-import shutil
 import signal
 import subprocess
-import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
@@ -26,6 +24,7 @@ from deploy.faults.load import Load, loaded
 from deploy.faults.proxy import Proxy
 from deploy.faults.waiting import eventually
 from deploy.postgres_node import ADMINISTRATOR
+from deploy.throwaway import Throwaway, throwaway
 
 OUTSIDER = "prueba-de-fallas"
 """An institution beside those that work: what a fault does to its records is not mixed with theirs."""
@@ -81,12 +80,15 @@ class Setting(StrEnum):
 
 @dataclass
 class System:
-    """The running system. ``random`` is drawn from the seed of the run; ``failpoints`` is their folder.
+    """The running system; its ``place`` has failed when a fault broke something.
+
+    ``random`` is drawn from the seed of the run; ``failpoints`` is their folder.
 
     Of the run that is under way: ``killed`` are the processes that were, by name with the last pid, ``killed_at`` when
     the last one was; ``notes`` are figures that people want to read.
     """
 
+    place: Throwaway
     stack: Stack
     load: Load
     random: Random
@@ -197,16 +199,15 @@ def frozen(pid: int | None) -> Iterator[None]:
 
 @asynccontextmanager
 async def system(setting: Setting, seed: int) -> AsyncIterator[System]:
-    """Start it and let everybody log in. Everything is removed when the block ends."""
+    """Start it and let everybody log in. Everything is removed when the block ends, but the logs of one that failed."""
     async with AsyncExitStack() as opened:
-        folder = opened.enter_context(_folder())
-        directory = folder / "directory.toml"
+        place = opened.enter_context(throwaway("ruta-faults-"))
+        directory = place.folder / "directory.toml"
         directory.write_bytes(SEED.read_bytes() + _MEMBERS.encode())
-        failpoints = folder / "failpoints"
+        failpoints = place.folder / "failpoints"
         failpoints.mkdir()
-        root = folder / "state"
         if setting in (Setting.SMALL_KAFKA, Setting.SMALL_POSTGRES):
-            opened.enter_context(small_disk(root / setting.rpartition(" ")[2]))
+            opened.enter_context(small_disk(place.state / setting.rpartition(" ")[2]))
         ports = Ports.free(workers=setting.workers)
         environment = {"RUTA_TEST_FAILPOINTS": str(failpoints)}
         kafka = postgres = None
@@ -218,7 +219,7 @@ async def system(setting: Setting, seed: int) -> AsyncIterator[System]:
                 "RUTA_DATABASE_PORT": str(postgres.port),
             }
         stack = Stack(
-            root, ports, directory_file=directory, extra_environment=environment,
+            place.state, ports, directory_file=directory, extra_environment=environment,
             advertised_kafka=kafka.port if kafka else None,
         )  # fmt: skip
         await opened.enter_async_context(stack)
@@ -226,17 +227,7 @@ async def system(setting: Setting, seed: int) -> AsyncIterator[System]:
         for name in stack.services:
             await stack.wait_ready(name, _BACK_WITHIN)
         load = await opened.enter_async_context(loaded(stack.target, seed))
-        yield System(stack, load, Random(seed), failpoints, kafka, postgres)  # noqa: S311 - a run that can be repeated
-
-
-@contextmanager
-def _folder() -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix="ruta-faults-"))
-    folder.chmod(0o711)  # PostgreSQL's own account must pass through when we are root
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        yield System(place, stack, load, Random(seed), failpoints, kafka, postgres)  # noqa: S311 - a run that can be repeated
 
 
 @contextmanager
@@ -275,9 +266,9 @@ def _mount(*arguments: str) -> None:
 def _can_mount() -> bool:
     if os.geteuid() != 0:
         return False
-    with _folder() as folder:
+    with throwaway("ruta-faults-") as place:
         try:
-            with small_disk(folder / "tried" / "disk"):
+            with small_disk(place.folder / "tried" / "disk"):
                 return True
         except OSError:
             return False
