@@ -2,7 +2,8 @@
 
     python -m deploy.embedded.mail --port 19025 --directory FOLDER
 
-A message is acknowledged (250) only when it is safely on the disk, as a real relay would.
+A message is acknowledged (250) only when it is safely on the disk, as a real relay would; on a full disk the sender is
+asked to come again (452).
 """
 
 import argparse
@@ -27,7 +28,10 @@ class MaildirHandler:
             (directory / name).mkdir(parents=True, exist_ok=True)
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802 (aiosmtpd's name)
-        await asyncio.to_thread(self._file, envelope)
+        try:
+            await asyncio.to_thread(self._file, envelope)
+        except OSError:  # aiosmtpd would refuse the message for good
+            return "452 4.3.1 insufficient storage"
         return "250 OK"
 
     def _file(self, envelope: Envelope) -> None:
@@ -36,11 +40,15 @@ class MaildirHandler:
         head = f"X-MailFrom: {envelope.mail_from}\r\nX-RcptTo: {', '.join(envelope.rcpt_tos)}\r\n"
         name = f"{time.time_ns()}.{uuid.uuid4().hex}.{socket.gethostname()}"
         temporary = self._directory / "tmp" / name
-        with temporary.open("xb") as file:
-            file.write(head.encode() + body)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.rename(self._directory / "new" / name)
+        try:
+            with temporary.open("xb") as file:
+                file.write(head.encode() + body)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.rename(self._directory / "new" / name)
+        except OSError:
+            temporary.unlink(missing_ok=True)
+            raise
         folder = os.open(self._directory / "new", os.O_RDONLY | os.O_DIRECTORY)
         try:
             os.fsync(folder)
