@@ -33,6 +33,8 @@ from services.audit.settings import ORIGIN
 
 FOLDER = Path(__file__).parent
 _KAFKA_DATA = "/var/lib/kafka/data/log"  # in the container; kafka.sh names it too
+_MOUNTED = ("kafka.sh", "log4j2.properties", "postgres.sh", "restore.sh")
+"""Files of the checkout that containers read, whatever account they run under."""
 _LOGGING = ("-Dlog4j2.configurationFile=/etc/ruta/log4j2.properties",)
 
 
@@ -90,6 +92,10 @@ def prepare(
     make_folder(made.directory_file.parent, 0o755)
     if directory_file is not None or not made.directory_file.exists():
         shutil.copyfile(directory_file or SEED, made.directory_file)
+    made.directory_file.chmod(0o644)  # also where a careful umask made it: every service reads it
+    for path in (FOLDER / name for name in _MOUNTED):
+        if not path.stat().st_mode & 0o004:  # a checkout under such a umask
+            path.chmod(0o644)
     target = made.target
     _passwords(made.state, target.directory)
     keys.ensure(target, origin)

@@ -1,6 +1,7 @@
 """The compose file is valid, gives every container only what it needs, and agrees with `./ruta up`."""
 
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -38,7 +39,12 @@ HAVE_DEFAULTS = {"RUTA_INSTANCE"}
 
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
-    return prepare(tmp_path_factory.mktemp("compose") / "state", Ports.based_on(26000))
+    # Under a careful operator's umask: what containers read must be readable all the same.
+    before = os.umask(0o077)
+    try:
+        return prepare(tmp_path_factory.mktemp("compose") / "state", Ports.based_on(26000))
+    finally:
+        os.umask(before)
 
 
 @pytest.fixture(scope="module")
@@ -167,6 +173,30 @@ def test_the_prepared_folder_is_closed_to_others(prepared: Prepared) -> None:
     assert {mode for path, mode in modes.items() if path.suffix == ".jwk"} == {0o600}
     writable = {path.name for path, mode in modes.items() if mode & 0o022}
     assert writable == {"mail"}
+
+
+def test_containers_can_read_what_they_are_given(prepared: Prepared, document: Any) -> None:
+    given = [Path(secret["file"]) for secret in document["secrets"].values()]
+    for container in document["services"].values():
+        given += [FOLDER / volume.split(":")[0] for volume in container.get("volumes", ()) if volume[0] in "./"]
+    assert FOLDER / "kafka.sh" in given
+    assert prepared.directory_file.parent in given
+    for path in given:
+        for one in (path, *path.rglob("*")):
+            mode = stat.S_IMODE(one.stat().st_mode)
+            assert mode & 0o004, one
+            assert mode & 0o001 or not one.is_dir(), one
+
+
+def test_files_of_a_closed_checkout_are_opened_for_containers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for file in FOLDER.iterdir():
+        if file.is_file():
+            (tmp_path / file.name).touch(0o600)
+    monkeypatch.setattr("deploy.compose.prepare.FOLDER", tmp_path)
+    prepare(tmp_path / "state", Ports.based_on(26000))
+    mounted = re.findall(r"- \./(\S+?):", reading.FILE.read_text("utf-8"))
+    assert mounted
+    assert {stat.S_IMODE((tmp_path / name).stat().st_mode) for name in mounted} == {0o644}
 
 
 def test_passwords_are_made_once_and_stand_only_in_secrets(prepared: Prepared) -> None:
