@@ -15,6 +15,7 @@ from deploy.embedded.ports import Ports
 from deploy.embedded.stack import Stack
 from deploy.embedded.state import CHECKOUT
 from deploy.provision import administrator, kafka_plan
+from tests.support.wire import eventually
 
 pytestmark = pytest.mark.anyio
 
@@ -102,13 +103,14 @@ async def test_nothing_is_left_after_the_parent_was_killed(
         env={**os.environ, "PYTHONPATH": str(CHECKOUT)},
     )
     assert parent.stdout is not None
+
+    async def children() -> list[psutil.Process]:
+        return psutil.Process(parent.pid).children(recursive=True)
+
     if when == "running":
         async with asyncio.timeout(60):
             assert await parent.stdout.readline() == b"ready\n"
-    else:
-        await asyncio.sleep(1.5)
-    family = psutil.Process(parent.pid).children(recursive=True)
-    assert family
+    family = await eventually(children, 60, "the first child")
     parent.send_signal(signal.SIGKILL)
     await parent.wait()
     _, left = await asyncio.to_thread(psutil.wait_procs, family, 10)

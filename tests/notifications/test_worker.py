@@ -40,21 +40,29 @@ class Directory(Members):
 
 
 @asynccontextmanager
-async def working(database: Database, **changes: Any) -> AsyncIterator[Worker]:
-    """A worker of its own, ended like a killed one: nothing is handed back."""
+async def idle(database: Database, **changes: Any) -> AsyncIterator[Worker]:
+    """A worker of its own that does not run yet."""
     connection = await database.connect()
     email = Email(database.settings)
-    made = Worker(connection, email, Directory(Path()), database.settings.mail_sender, **changes)
-    running = asyncio.ensure_future(made.run())
     try:
-        yield made
-        if running.done():
-            running.result()
+        yield Worker(connection, email, Directory(Path()), database.settings.mail_sender, **changes)
     finally:
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
         await email.close()
         await connection.close()
+
+
+@asynccontextmanager
+async def working(database: Database, **changes: Any) -> AsyncIterator[Worker]:
+    """A worker of its own, ended like a killed one: nothing is handed back."""
+    async with idle(database, **changes) as made:
+        running = asyncio.ensure_future(made.run())
+        try:
+            yield made
+            if running.done():
+                running.result()
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
 
 
 @pytest.fixture
@@ -251,9 +259,9 @@ async def test_a_crash_between_sending_and_recording_repeats_with_the_same_id(
 
     with monkeypatch.context() as broken:
         broken.setattr(receipts, "append", crash)
-        with pytest.raises(ExceptionGroup):
-            async with working(database):
-                await asyncio.sleep(1)
+        async with idle(database) as one, asyncio.timeout(30):
+            with pytest.raises(ExceptionGroup):
+                await one.run()
     assert await statuses(connection) == {"planned": 5}
     assert len(mail.ids()) >= 1
     monkeypatch.setattr(worker, "STALE", timedelta(seconds=1))
