@@ -16,6 +16,12 @@ class Rule:
     action: str
 
 
+def _counted(series: str, minutes: int) -> str:
+    """Anything was counted in the last ``minutes``: also before a process's first scrape, which no increase shows."""
+    young = f"time() - process_start_time_seconds < {60 * minutes}"
+    return f"increase({series}[{minutes}m]) > 0 or {series} > 0 and on (job, instance) {young}"
+
+
 RULES = (
     Rule(
         "RutaNotReady", "min by (job, instance) (ruta_ready) == 0", 1, True,
@@ -25,7 +31,12 @@ RULES = (
     Rule(
         "RutaGone", 'up{job=~"ruta-.*"} == 0', 1, True,
         "A service does not answer at all.",
-        "See whether its process is restarted again and again, and the last lines of its log.",
+        "The last lines of its log say why. A log that refuses to go on: never delete anything, ./ruta audit verify.",
+    ),
+    Rule(
+        "RutaRestarts", 'changes(process_start_time_seconds{job=~"ruta-.*"}[10m]) > 3', 1, True,
+        "A process ends again and again; between two of its ends it may answer and look well.",
+        "The last lines of its log before each end say why; of a log that refuses to go on, see RutaGone.",
     ),
     Rule(
         "RutaLag", "sum by (job) (ruta_lag) > 5000", 5, True,
@@ -55,12 +66,12 @@ RULES = (
         "GET /v1/counts of notifications says whether the mail server is down; urgent referrals may need a call.",
     ),
     Rule(
-        "RutaMailUndeliverable", 'increase(ruta_mail_attempts_total{status="undeliverable"}[1h]) > 0', 1, False,
+        "RutaMailUndeliverable", _counted('ruta_mail_attempts_total{status="undeliverable"}', 60), 1, False,
         "A mail was given up.",
         "The institution's contact point is wrong or full: correct the directory and tell the institution.",
     ),
     Rule(
-        "RutaInternalError", 'increase(ruta_outcomes_total{reason="internal-error"}[10m]) > 0', 1, True,
+        "RutaInternalError", _counted('ruta_outcomes_total{reason="internal-error"}', 10), 1, True,
         "The rules failed on a declaration; its sender waits for us.",
         "./ruta quarantine list names the record; the critical line of the log names the place in the code.",
     ),
@@ -88,10 +99,10 @@ RULES = (
     Rule(
         "RutaLogSilent", "max(ruta_checkpoint_age_seconds) > 60 and sum(ruta_lag{job=\"ruta-audit\"}) > 0", 2, True,
         "Records wait and no checkpoint is signed.",
-        "GET /readyz of audit; a log that refuses to go on says why: never delete anything, run ./ruta audit verify.",
+        "GET /readyz of audit says what it waits for. A log that refuses to go on ends: see RutaGone.",
     ),
     Rule(
-        "RutaLogIrregular", 'increase(ruta_leaves_total{kind=~"conflict|gap"}[1h]) > 0', 1, False,
+        "RutaLogIrregular", _counted('ruta_leaves_total{kind=~"conflict|gap"}', 60), 1, False,
         "The log recorded a conflict or a gap.",
         "The log's page, filtered by kind, shows which and whose.",
     ),

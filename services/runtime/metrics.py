@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
+from contracts.receipts import ReceiptStatus
+from contracts.values import Problem
+
 
 class Kind(StrEnum):
     """What a metric is: only ever counted up, a distribution, or a value of now."""
@@ -29,7 +32,11 @@ _SUFFIXES = {"s": "_seconds", "By": "_bytes"}
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One metric: ``unit`` in UCUM (``s``, ``{record}``), ``attributes`` by name, the services that have it."""
+    """One metric: ``unit`` in UCUM (``s``, ``{record}``), ``attributes`` by name, the services that have it.
+
+    ``zeros``: what a counter exposes from the start, at 0. An alert waits for the first of these, and Prometheus sees
+    no increase in a series that begins with its first event.
+    """
 
     name: str
     kind: Kind
@@ -38,6 +45,7 @@ class Metric:
     services: tuple[str, ...]
     attributes: tuple[str, ...] = ()
     bounds: tuple[float, ...] = ()
+    zeros: tuple[Mapping[str, str], ...] = ()
 
     @property
     def exposed(self) -> str:
@@ -63,7 +71,7 @@ _ALL = (
     Metric(
         "ruta.outcomes", Kind.COUNTER, "{record}",
         "declarations answered, by outcome and, for refused and quarantined ones, by reason code",
-        (REFERRALS,), ("outcome", "reason"),
+        (REFERRALS,), ("outcome", "reason"), zeros=({"outcome": "quarantined", "reason": Problem.INTERNAL_ERROR},),
     ),
     Metric(
         "ruta.parked", Kind.GAUGE, "{record}",
@@ -95,14 +103,17 @@ _ALL = (
     ),
     Metric(
         "ruta.mail.attempts", Kind.COUNTER, "{attempt}", "attempts to send a mail, by what became of them",
-        (NOTIFICATIONS,), ("status",),
+        (NOTIFICATIONS,), ("status",), zeros=({"status": ReceiptStatus.UNDELIVERABLE},),
     ),
     Metric("ruta.mail.waiting", Kind.GAUGE, "{mail}", "mails that wait to be sent", (NOTIFICATIONS,)),
     Metric(
         "ruta.mail.age", Kind.GAUGE, "s", "how long the oldest mail has waited to be sent; 0 when none waits",
         (NOTIFICATIONS,),
     ),
-    Metric("ruta.leaves", Kind.COUNTER, "{leaf}", "leaves added to the log, by kind", (AUDIT,), ("kind",)),
+    Metric(
+        "ruta.leaves", Kind.COUNTER, "{leaf}", "leaves added to the log, by kind", (AUDIT,), ("kind",),
+        zeros=({"kind": "conflict"}, {"kind": "gap"}),
+    ),
     Metric("ruta.tree.size", Kind.GAUGE, "{leaf}", "leaves under the newest signed checkpoint", (AUDIT,)),
     Metric(
         "ruta.checkpoint.age", Kind.GAUGE, "s",

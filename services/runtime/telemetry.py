@@ -78,6 +78,9 @@ class Telemetry:
         self._counters = {
             one.name: meter.create_counter(one.name, one.unit, one.says) for one in own if one.kind is Kind.COUNTER
         }
+        for one in own:
+            for attributes in one.zeros:
+                self.add(one.name, 0, **attributes)
         self._histograms = {
             one.name: meter.create_histogram(one.name, one.unit, one.says) for one in own if one.kind is Kind.HISTOGRAM
         }
