@@ -29,6 +29,11 @@ def test_the_names_are_those_in_the_code() -> None:
     assert set(found) == {point for points in POINTS.values() for point in points}
 
 
+def test_the_readme_says_how_many_there_are() -> None:
+    (said,) = re.findall(r"at (\d+)\s+places of the services", (CHECKOUT / "README.md").read_text("utf-8"))
+    assert int(said) == sum(map(len, POINTS.values()))
+
+
 def test_the_nth_hit_once(folder: Path) -> None:
     failpoints.arm(folder, "referrals", "relay.sent", Action.RAISE, hit=3)
     failpoints.arm(folder, "audit", "log.signed", Action.RAISE)
