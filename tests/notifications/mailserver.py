@@ -14,9 +14,9 @@ from deploy.embedded.ports import Ports
 class MailServer:
     """``script`` holds what to do with the next messages; afterwards every message is taken.
 
-    ``rcpt:451`` and ``data:554`` answer that command with that code, ``end:451`` the end of the message;
-    ``hang`` stops answering after DATA, ``drop`` cuts the connection there, ``lost`` takes the message and cuts
-    the connection before its answer.
+    ``mail:530``, ``rcpt:451`` and ``data:554 5.7.1`` answer that command with that code, ``end:451`` the end of the
+    message; ``hang`` stops answering after DATA, ``drop`` cuts the connection there, ``lost`` takes the message and
+    cuts the connection before its answer.
     """
 
     port: int
@@ -63,7 +63,7 @@ class MailServer:
                 case b"MAIL":
                     self.attempts += 1
                     plan = self.script.pop(0) if self.script else ""
-                    writer.write(b"250 OK\r\n")
+                    writer.write(_reply(plan, "mail", b"250 OK\r\n"))
                 case b"RCPT":
                     writer.write(_reply(plan, "rcpt", b"250 OK\r\n"))
                 case b"DATA":

@@ -149,7 +149,7 @@ async def test_a_temporary_refusal_is_tried_again(
     assert mail.connections == 1, "a refusal is no reason to hang up"
 
 
-@pytest.mark.parametrize("stage", ["rcpt:550", "data:554", "end:554"])
+@pytest.mark.parametrize("stage", ["rcpt:550", "rcpt:550 5.1.1", "data:554", "end:554 5.6.0", "end:554 5.70.1"])
 async def test_a_refusal_for_good_ends_it_and_stops_no_other(
     database: Database, connection: asyncpg.Connection, mail: MailServer, stage: str
 ) -> None:
@@ -157,7 +157,7 @@ async def test_a_refusal_for_good_ends_it_and_stops_no_other(
     await take(connection, [make.located(fact) for fact in requests(3)])
     async with working(database):
         await settled(connection, sent=2, undeliverable=1)
-    assert ("undeliverable", 1, int(stage[-3:]), "refused") in await history(connection)
+    assert ("undeliverable", 1, int(stage.partition(":")[2][:3]), "refused") in await history(connection)
     assert mail.attempts == 3
     # The institution has it in its inbox all the same.
     assert await statuses(connection, "inbox") == {"delivered": 3}
@@ -226,6 +226,31 @@ async def test_a_server_that_turns_us_away_is_our_trouble_and_not_the_mails(
         assert "undeliverable" not in await statuses(connection)
         mail.greeting = b"220 welcome\r\n"
         await settled(connection, sent=2)
+
+
+@pytest.mark.parametrize(
+    "answer", ["mail:530 5.7.0", "rcpt:530", "rcpt:554 5.7.1", "data:535", "end:550 5.4.5", "end:554 5.7.26"]
+)
+async def test_a_relay_that_no_longer_knows_us_ends_no_mail(
+    database: Database, connection: asyncpg.Connection, mail: MailServer, answer: str
+) -> None:
+    """Our address falls out of the relay's networks while a queue waits: nothing is given up, it is asked seldom."""
+    mail.script = [answer] * 1_000_000
+    made = requests(300)
+    await take(connection, [make.located(fact) for fact in made])
+    async with working(database) as one:
+
+        async def probed() -> bool:
+            return one._probes >= 3
+
+        await eventually(probed)
+        assert one.down_since is not None
+        assert mail.attempts < worker.CAPACITY + 20, "one mail at a time while we are turned away"
+        assert not {"sent", "undeliverable"} & (await statuses(connection)).keys()
+        assert {problem for *_, problem in await history(connection)} == {"session-refused"}
+        mail.script = []
+        await settled(connection, sent=300)
+    assert set(mail.ids()) == expected_ids(made)
 
 
 async def test_a_worker_that_dies_leaves_its_mails_to_the_next(

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import re
 import ssl
 import time
 from dataclasses import dataclass, field
@@ -19,6 +20,12 @@ CONNECTIONS = 8
 CONNECT_SECONDS = 10.0
 IDLE_SECONDS = 10.0
 """A server may end an idle session without our noticing, so an older one is not trusted with a mail."""
+
+_OURS = re.compile(r"5\.(?:7\.[0-9]{1,3}|4\.5)(?![0-9])")
+"""Enhanced codes (RFC 3463) of a server that turns us away, not the message: security or policy, and a limit on what we
+may send. A relay that no longer knows us says so at the recipient or at the end of the message."""
+
+_LOGIN_WANTED = (530, 535)
 
 
 @dataclass
@@ -124,11 +131,11 @@ def _no_session(error: Exception) -> NotSent:
 def _problem(error: Exception) -> NotSent:
     match error:
         case aiosmtplib.SMTPRecipientsRefused():
-            return _refusal(error.recipients[0].code)
+            return _refusal(error.recipients[0])
         case aiosmtplib.SMTPSenderRefused():
             return NotSent(DeliveryProblem.SESSION_REFUSED, _code(error.code))
         case aiosmtplib.SMTPResponseException():
-            return _refusal(error.code)
+            return _refusal(error)
         case TimeoutError():
             return NotSent(DeliveryProblem.TIMEOUT)
         case ValueError():
@@ -137,9 +144,13 @@ def _problem(error: Exception) -> NotSent:
             return NotSent(DeliveryProblem.DISCONNECTED)
 
 
-def _refusal(code: int) -> NotSent:
-    permanent = 500 <= code <= 599
-    return NotSent(DeliveryProblem.REFUSED if permanent else DeliveryProblem.DEFERRED, _code(code))
+def _refusal(error: aiosmtplib.SMTPResponseException) -> NotSent:
+    code = error.code
+    if not 500 <= code <= 599:
+        return NotSent(DeliveryProblem.DEFERRED, _code(code))
+    if code in _LOGIN_WANTED or _OURS.match(error.message):
+        return NotSent(DeliveryProblem.SESSION_REFUSED, code)
+    return NotSent(DeliveryProblem.REFUSED, code)
 
 
 def _code(code: int) -> int | None:
