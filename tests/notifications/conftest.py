@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -25,6 +26,24 @@ class Database:
 
     settings: Settings
     connect: Callable[[], Awaitable[asyncpg.Connection]]
+
+
+@pytest.fixture
+def given(tmp_path: Path) -> dict[str, Any]:
+    """The least that the service's settings need."""
+    secret = tmp_path / "secret"
+    secret.write_text("s")
+    return {
+        "kafka_bootstrap": "127.0.0.1:9092",
+        "kafka_user": "u",
+        "kafka_password_file": secret,
+        "database_host": "127.0.0.1",
+        "database_name": "ruta",
+        "database_user": "u",
+        "database_password_file": secret,
+        "http_port": 1,
+        "smtp_host": "127.0.0.1",
+    }
 
 
 @pytest.fixture

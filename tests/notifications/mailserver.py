@@ -1,6 +1,7 @@
 """A mail server whose answers a test writes: real SMTP on loopback, one behaviour for each message in turn."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ class MailServer:
     port: int
     script: list[str] = field(default_factory=list)
     greeting: bytes = b"220 test ready\r\n"
+    tls: ssl.SSLContext | None = None
     taken: list[bytes] = field(default_factory=list)
     attempts: int = 0
     connections: int = 0
@@ -29,7 +31,7 @@ class MailServer:
     _open: set[asyncio.StreamWriter] = field(default_factory=set)
 
     async def start(self) -> None:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port, ssl=self.tls)
 
     async def stop(self) -> None:
         if self._server is not None:
@@ -59,7 +61,9 @@ class MailServer:
         while line := await reader.readline():
             match line[:4].upper():
                 case b"EHLO" | b"HELO":
-                    writer.write(b"250 test\r\n")
+                    writer.write(b"250-test\r\n250 AUTH PLAIN\r\n")
+                case b"AUTH":
+                    writer.write(b"235 welcome\r\n")
                 case b"MAIL":
                     self.attempts += 1
                     plan = self.script.pop(0) if self.script else ""
@@ -94,9 +98,9 @@ def _reply(plan: str, stage: str, usual: bytes) -> bytes:
 
 
 @asynccontextmanager
-async def running() -> AsyncIterator[MailServer]:
-    """A mail server on a free port."""
-    server = MailServer(Ports.free().smtp)
+async def running(tls: ssl.SSLContext | None = None) -> AsyncIterator[MailServer]:
+    """A mail server on a free port, with implicit TLS if a context is given."""
+    server = MailServer(Ports.free().smtp, tls=tls)
     await server.start()
     try:
         yield server

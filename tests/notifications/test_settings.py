@@ -1,29 +1,11 @@
 """Settings that would send mail or a login in the clear are refused."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
 from services.notifications.settings import Settings
-
-
-@pytest.fixture
-def given(tmp_path: Path) -> dict[str, Any]:
-    secret = tmp_path / "secret"
-    secret.write_text("s")
-    return {
-        "kafka_bootstrap": "127.0.0.1:9092",
-        "kafka_user": "u",
-        "kafka_password_file": secret,
-        "database_host": "127.0.0.1",
-        "database_name": "ruta",
-        "database_user": "u",
-        "database_password_file": secret,
-        "http_port": 1,
-        "smtp_host": "127.0.0.1",
-    }
 
 
 def test_loopback_needs_no_tls(given: dict[str, Any]) -> None:

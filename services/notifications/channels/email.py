@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import re
 import ssl
 import time
@@ -12,7 +13,10 @@ import aiosmtplib
 from contracts.receipts import DeliveryProblem
 from services.notifications.delivery import NotSent, Result, Sent
 from services.notifications.settings import Settings
+from services.runtime import logs
 from services.runtime.settings import read_secret
+
+log = logging.getLogger("ruta.notifications.email")
 
 CONNECTIONS = 8
 """More than a small relay takes from one client is rude; fewer leave it waiting for our turn-around."""
@@ -83,20 +87,13 @@ class Email:
             self._idle.append((time.monotonic(), client))
 
     async def _connect(self) -> aiosmtplib.SMTP | NotSent:
-        settings = self.settings
-        login = settings.smtp_password_file
-        client = aiosmtplib.SMTP(
-            hostname=settings.smtp_host,
-            port=settings.smtp_port,
-            use_tls=settings.smtp_tls == "implicit",
-            start_tls=settings.smtp_tls == "starttls",
-            tls_context=_tls(settings),
-            username=settings.smtp_user,
-            password=read_secret(login) if login else None,
-            # Asking the machine for its name may wait for DNS; the sender's domain is as good.
-            local_hostname=settings.mail_sender.rpartition("@")[2],
-            timeout=min(CONNECT_SECONDS, settings.smtp_timeout),
-        )
+        try:
+            client = _client(self.settings)
+        except (OSError, ValueError) as error:
+            # Our secret or authority is gone or half written, as for a moment when they are renewed.
+            log.error("a file that the mail server's session needs cannot be read",  # noqa: TRY400
+                      extra={"reason": logs.describe(error)})  # fmt: skip
+            return NotSent(DeliveryProblem.SESSION_REFUSED)
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
                 await client.connect()
@@ -106,8 +103,25 @@ class Email:
         except BaseException:
             client.close()
             raise
-        client.timeout = settings.smtp_timeout
+        client.timeout = self.settings.smtp_timeout
         return client
+
+
+def _client(settings: Settings) -> aiosmtplib.SMTP:
+    """Raises OSError or ValueError for a file that cannot be read."""
+    login = settings.smtp_password_file
+    return aiosmtplib.SMTP(
+        hostname=settings.smtp_host,
+        port=settings.smtp_port,
+        use_tls=settings.smtp_tls == "implicit",
+        start_tls=settings.smtp_tls == "starttls",
+        tls_context=_tls(settings),
+        username=settings.smtp_user,
+        password=read_secret(login) if login else None,
+        # Asking the machine for its name may wait for DNS; the sender's domain is as good.
+        local_hostname=settings.mail_sender.rpartition("@")[2],
+        timeout=min(CONNECT_SECONDS, settings.smtp_timeout),
+    )
 
 
 def _tls(settings: Settings) -> ssl.SSLContext | None:
