@@ -29,11 +29,18 @@ from services.runtime.members import Members
 log = logging.getLogger("ruta.notifications.worker")
 _SQL = sql.load(Path(__file__).parent / "sql" / "worker.sql")
 
-CAPACITY = 256
-"""Mails in hand at most; all but those in a dialogue wait for a connection."""
+DIALOGUES = 8
+"""Mails that are sent at the same time. More than a small relay takes from one client is rude; fewer leave it waiting
+for our turn-around."""
 
-CLAIM_AT_LEAST = 64
+CAPACITY = 4 * DIALOGUES
+"""Mails in hand at most: what the dialogues need until the next claim, because what is in hand is nobody else's."""
+
+CLAIM_AT_LEAST = DIALOGUES
 """Below this much room a claim costs more than it brings."""
+
+URGENT_BESIDE = DIALOGUES
+"""Room for urgent mails beyond all others: with a server that is slow they do not wait until one of those is done."""
 
 POLL_SECONDS = 1.0
 """Postponed jobs are not announced when they fall due, and an announcement may be lost."""
@@ -82,6 +89,7 @@ class Worker:
     _id: QueueManagerId = field(default_factory=lambda: QueueManagerId(uuid4()))
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _held: dict[JobId, Job] = field(default_factory=dict)
+    _turn: asyncio.PriorityQueue[tuple[int, JobId, Letter]] = field(default_factory=asyncio.PriorityQueue)
     _finished: list[tuple[Letter, Result]] = field(default_factory=list)
     _may_wait: bool = True
     _beaten_at: float = 0.0
@@ -92,11 +100,12 @@ class Worker:
         """Work for ever; an error of the database or of ours ends the process, and its jobs are claimed again."""
         await self.connection.add_listener(jobs.SETTINGS.channel, self._notified)
         async with asyncio.TaskGroup() as sending:
+            for _ in range(DIALOGUES):
+                sending.create_task(self._attempts())
             while True:
-                room = self._room()
-                if room and self._may_wait:
+                if self._may_wait and (room := await self._room()):
                     for letter in await self._claim(room):
-                        sending.create_task(self._attempt(letter))
+                        self._turn.put_nowait((-letter.job.priority, letter.job.id, letter))
                 if not self._finished:
                     await self._rest()
                 if len(self._finished) < len(self._held) or not self._held:
@@ -105,12 +114,16 @@ class Worker:
                 await self._record()
                 await self._beat()
 
-    def _room(self) -> int:
+    async def _room(self) -> int:
         """How many jobs to claim now: none while the server is given a rest, then one to try it with."""
         if self.down_since is not None:
             return int(not self._held and time.monotonic() >= self._pause_until)
         room = CAPACITY - len(self._held)
-        return room if room >= CLAIM_AT_LEAST else 0
+        if room >= CLAIM_AT_LEAST:
+            return room
+        most = room + URGENT_BESIDE
+        # The most urgent are claimed first, so a claim of as many gets no others.
+        return int(await self.connection.fetchval(_SQL["urgent"], jobs.EMAIL, most)) if most > 0 else 0
 
     async def _claim(self, most: int) -> list[Letter]:
         self._may_wait = False  # before the claim: an announcement may come while it runs
@@ -126,12 +139,14 @@ class Worker:
         self._held |= {letter.job.id: letter.job for letter in letters}
         return letters
 
-    async def _attempt(self, letter: Letter) -> None:
-        failpoints.hit("mail.sending")
-        result = await self._send(letter)  # not inside the append: the list may be another one afterwards
-        failpoints.hit("mail.sent")
-        self._finished.append((letter, result))
-        self._wake.set()
+    async def _attempts(self) -> None:
+        while True:
+            *_, letter = await self._turn.get()
+            failpoints.hit("mail.sending")
+            result = await self._send(letter)  # not inside the append: the list may be another one afterwards
+            failpoints.hit("mail.sent")
+            self._finished.append((letter, result))
+            self._wake.set()
 
     async def _send(self, letter: Letter) -> Result:
         try:

@@ -17,7 +17,7 @@ class MailServer:
 
     ``mail:530``, ``rcpt:451`` and ``data:554 5.7.1`` answer that command with that code, ``end:451`` the end of the
     message; ``hang`` stops answering after DATA, ``drop`` cuts the connection there, ``lost`` takes the message and
-    cuts the connection before its answer.
+    cuts the connection before its answer; ``wait`` goes on when ``awaited`` is set.
     """
 
     port: int
@@ -25,6 +25,7 @@ class MailServer:
     greeting: bytes = b"220 test ready\r\n"
     tls: ssl.SSLContext | None = None
     taken: list[bytes] = field(default_factory=list)
+    awaited: asyncio.Event = field(default_factory=asyncio.Event)
     attempts: int = 0
     connections: int = 0
     _server: asyncio.Server | None = None
@@ -77,6 +78,8 @@ class MailServer:
                     if plan == "hang":
                         await reader.read()  # until the client has had enough
                         return
+                    if plan == "wait":
+                        await self.awaited.wait()
                     if plan == "drop":
                         return
                     content = await reader.readuntil(b"\r\n.\r\n")

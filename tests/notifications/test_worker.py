@@ -257,13 +257,13 @@ async def test_a_worker_that_dies_leaves_its_mails_to_the_next(
     database: Database, connection: asyncpg.Connection, mail: MailServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = requests(30)
-    mail.script = ["hang"] * 8
+    mail.script = ["hang"] * worker.DIALOGUES
     patient = replace(database, settings=database.settings.model_copy(update={"smtp_timeout": 60.0}))
     await take(connection, [make.located(fact) for fact in made])
     async with working(patient):
 
         async def all_connections_hang() -> bool:
-            return mail.attempts == 8
+            return mail.attempts == worker.DIALOGUES
 
         await eventually(all_connections_hang)
     assert await statuses(connection) == {"planned": 30}
@@ -336,6 +336,27 @@ async def test_the_most_urgent_go_first(database: Database, connection: asyncpg.
     found = await connection.fetch("select alert_id, urgency from alert")
     by_id = {row["alert_id"]: row["urgency"] for row in found}
     assert [by_id[jobs.alert_of(job)] for job in claimed] == ["U0", "U1", "U2", "U3"]
+
+
+async def test_with_a_slow_server_an_urgent_mail_is_the_next(
+    database: Database, connection: asyncpg.Connection, mail: MailServer
+) -> None:
+    """All connections wait for the server, and more than the worker holds waits for a connection."""
+    patient = replace(database, settings=database.settings.model_copy(update={"smtp_timeout": 60.0}))
+    mail.script = ["wait"] * worker.DIALOGUES
+    urgent = make.applied(Verb.REQUESTED, urgency=Urgency.U0)
+    await take(connection, [make.located(fact) for fact in requests(300, urgency=Urgency.U3)])
+    async with working(patient) as one:
+
+        async def holds(count: int) -> bool:
+            return mail.attempts == worker.DIALOGUES and len(one._held) == count
+
+        await eventually(lambda: holds(worker.CAPACITY))
+        await take(connection, [make.located(urgent)])
+        await eventually(lambda: holds(worker.CAPACITY + 1))
+        mail.awaited.set()
+        await settled(connection, sent=301)
+    assert expected_ids([urgent]) <= set(mail.ids()[: 2 * worker.DIALOGUES])
 
 
 async def test_later_facts_know_how_urgent_the_request_was(database: Database, connection: asyncpg.Connection) -> None:

@@ -1,4 +1,4 @@
-"""E-mail over SMTP: a few connections that are used again, every dialogue bounded in time, every end a value."""
+"""E-mail over SMTP: connections that are used again, every dialogue bounded in time, every end a value."""
 
 import asyncio
 import contextlib
@@ -18,9 +18,6 @@ from services.runtime.settings import read_secret
 
 log = logging.getLogger("ruta.notifications.email")
 
-CONNECTIONS = 8
-"""More than a small relay takes from one client is rude; fewer leave it waiting for our turn-around."""
-
 CONNECT_SECONDS = 10.0
 IDLE_SECONDS = 10.0
 """A server may end an idle session without our noticing, so an older one is not trusted with a mail."""
@@ -38,34 +35,32 @@ class Email:
 
     settings: Settings
     _idle: list[tuple[float, aiosmtplib.SMTP]] = field(default_factory=list)
-    _turn: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(CONNECTIONS))
 
     async def send(self, to: str, message: bytes) -> Result:
         """One SMTP dialogue. Returns what came of it; raises nothing but cancellation."""
-        async with self._turn:
-            client = self._reuse()
-            if client is None:
-                connected = await self._connect()
-                if isinstance(connected, NotSent):
-                    return connected
-                client = connected
-            try:
-                async with asyncio.timeout(self.settings.smtp_timeout):
-                    await client.sendmail(self.settings.mail_sender, [to], message)
-            except (aiosmtplib.SMTPResponseException, aiosmtplib.SMTPRecipientsRefused) as error:
-                # A reply, and the dialogue was reset: the session is good for the next mail.
-                self._keep(client)
-                return _problem(error)
-            except (aiosmtplib.SMTPException, OSError, ValueError) as error:
-                # A reply may still be under way and would be taken for the answer to the next mail.
-                client.close()
-                return _problem(error)
-            except BaseException:
-                client.close()
-                raise
+        client = self._reuse()
+        if client is None:
+            connected = await self._connect()
+            if isinstance(connected, NotSent):
+                return connected
+            client = connected
+        try:
+            async with asyncio.timeout(self.settings.smtp_timeout):
+                await client.sendmail(self.settings.mail_sender, [to], message)
+        except (aiosmtplib.SMTPResponseException, aiosmtplib.SMTPRecipientsRefused) as error:
+            # A reply, and the dialogue was reset: the session is good for the next mail.
             self._keep(client)
-            # aiosmtplib takes no other reply after the message for success (RFC 5321 section 4.3.2).
-            return Sent(250)
+            return _problem(error)
+        except (aiosmtplib.SMTPException, OSError, ValueError) as error:
+            # A reply may still be under way and would be taken for the answer to the next mail.
+            client.close()
+            return _problem(error)
+        except BaseException:
+            client.close()
+            raise
+        self._keep(client)
+        # aiosmtplib takes no other reply after the message for success (RFC 5321 section 4.3.2).
+        return Sent(250)
 
     async def close(self) -> None:
         """End the idle sessions as SMTP asks, without waiting for servers that do not answer."""

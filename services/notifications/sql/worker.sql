@@ -19,3 +19,10 @@ delete from pgqueuer.pgqueuer_log where created < now() - $1::interval;
 -- queue --
 -- How many mails wait, and since when.
 select count(*) as waiting, min(created) as oldest from pgqueuer.pgqueuer;
+
+-- urgent --
+-- How many mails of U0 and U1 are due, counted up to $2.
+select count(*)
+  from (select from pgqueuer.pgqueuer
+         where entrypoint = $1 and status = 'queued' and priority >= 2 and execute_after <= now()
+         limit $2) as due;
