@@ -31,6 +31,10 @@ RECORD_BYTES = 512 * 1024
 a backlog is refused for ever. The records themselves are bounded where they are made."""
 
 
+SHARED_KEPT = timedelta(days=30)
+"""How long Kafka keeps facts and receipts."""
+
+
 @dataclass(frozen=True, slots=True)
 class Topic:
     """One topic as it should be. ``log_append_time``: the broker's clock stamps records (time of receipt)."""
@@ -104,7 +108,7 @@ def _shared(name: str, writer: str, readers: tuple[str, ...]) -> Topic:
     return Topic(
         name=name,
         partitions=6,
-        retention=timedelta(days=30),
+        retention=SHARED_KEPT,
         max_message_bytes=RECORD_BYTES,
         log_append_time=False,
         uncompressed=False,

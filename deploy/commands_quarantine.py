@@ -2,30 +2,23 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
 from pathlib import Path
 from uuid import UUID
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
 from rich.console import Console
 from rich.table import Table
 
-from contracts.codec import Record
 from deploy.commands_inspect import named
 from deploy.database import connected, reader
-from deploy.ledger.kafka import cluster, consuming
+from deploy.ledger.kafka import cluster, login
 from deploy.provision import Target
 from deploy.running import running_stack
-from services.referrals.release import Fetch, Place, Released
+from services.referrals.release import Released
 from services.referrals.release import release as release_waiting
-from services.runtime import kafka, sql
+from services.runtime import refetch, sql
 from services.runtime.members import reachable
 
 _SQL = sql.load(Path(__file__).parent / "sql" / "operator.sql")
-
-READ_WITHIN = 10.0
-"""Seconds for one record to be read again."""
 
 
 def listed() -> None:
@@ -70,29 +63,8 @@ async def run(target: Target, referral: UUID | None = None) -> Released:
     """
     there = await asyncio.to_thread(cluster, target)
     members = reachable(target.directory.by_code, there.topic_ids)
-    async with fetching(target) as fetch, connected(target, "referrals", "referrals_app") as connection:
+    async with (
+        refetch.fetching(login(target)) as fetch,
+        connected(target, "referrals", "referrals_app") as connection,
+    ):
         return await release_waiting(connection, fetch, members, referral)
-
-
-@asynccontextmanager
-async def fetching(target: Target) -> AsyncIterator[Fetch]:
-    """Reads records by their coordinates, without a group."""
-    options = {"auto_offset_reset": "none", "max_partition_fetch_bytes": kafka.FETCH_BYTES}
-    async with consuming(target, **options) as consumer:
-        yield lambda places: _fetch(consumer, places)
-
-
-async def _fetch(consumer: AIOKafkaConsumer, places: Sequence[Place]) -> Mapping[Place, Record]:
-    found: dict[Place, Record] = {}
-    for topic, partition in dict.fromkeys((topic, partition) for topic, partition, _ in places):
-        where = TopicPartition(topic, partition)
-        consumer.assign([where])
-        first = (await consumer.beginning_offsets([where]))[where]
-        end = (await consumer.end_offsets([where]))[where]
-        for place in places:
-            if place[:2] == (topic, partition) and first <= place[2] < end:
-                consumer.seek(where, place[2])
-                async with asyncio.timeout(READ_WITHIN):
-                    raw = await consumer.getone(where)
-                found[place] = kafka.record(raw)
-    return found

@@ -71,6 +71,12 @@ RULES = (
         "The institution's contact point is wrong or full: correct the directory and tell the institution.",
     ),
     Rule(
+        "RutaFactsUnreadable", "max(ruta_unreadable) > 0", 1, True,
+        "Facts that notifications cannot read: nobody is alerted of them.",
+        "Deploy notifications in the version of referrals; it reads them again at its start, for as long as Kafka has "
+        "them (30 days). Its log names them.",
+    ),
+    Rule(
         "RutaInternalError", _counted('ruta_outcomes_total{reason="internal-error"}', 10), 1, True,
         "The rules failed on a declaration; its sender waits for us.",
         "./ruta quarantine list names the record; the critical line of the log names the place in the code.",

@@ -3,7 +3,7 @@
 import logging
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -13,13 +13,13 @@ import asyncpg
 from contracts import topics
 from contracts.codec import Located
 from contracts.receipts import AlertChannel, ReceiptStatus
-from services.notifications import api, jobs, live, pages, receipts, store
+from services.notifications import again, api, jobs, live, pages, receipts, store
 from services.notifications.channels.email import Email
 from services.notifications.delivery import Settlement
 from services.notifications.routing import Alert
 from services.notifications.settings import Settings
 from services.notifications.worker import Letter, Worker
-from services.runtime import database, sql, web
+from services.runtime import database, kafka, refetch, sql, web
 from services.runtime.members import Members
 from services.runtime.pipeline import http, pipeline
 from services.runtime.process import Job, closing, every
@@ -27,13 +27,18 @@ from services.runtime.telemetry import age, value
 
 log = logging.getLogger("ruta.notifications")
 _RELAY = sql.load(Path(__file__).parent / "sql" / "relay.sql")
+_UNREADABLE = sql.load(Path(__file__).parent / "sql" / "unreadable.sql")
 _WORKER = sql.load(Path(__file__).parent / "sql" / "worker.sql")
 
 RECEIPTS_GATHERED = 0.2
 """Seconds: receipts are for the log, where nobody waits for them; inboxes and mails have been told already."""
 
-QUEUE_LOOKED_AT_EVERY = 5.0
-"""Seconds between two counts of the mails that wait, for ``/metrics``."""
+LOOKED_AT_EVERY = 5.0
+"""Seconds between two counts of what waits, for ``/metrics``."""
+
+READ_AGAIN_EVERY = 3600.0
+"""Seconds between two looks at the facts that could not be read. The first one, at the start, follows an upgrade; the
+others are for what Kafka or PostgreSQL did not give then."""
 
 UNKNOWN: Mapping[str, Any] = MappingProxyType({"waiting": None, "oldest": None})
 """The queue while it cannot be counted: a figure that is missing must not end the service."""
@@ -52,10 +57,13 @@ async def service(settings: Settings) -> AsyncIterator[list[Job]]:
         planned = await store.apply(connection, batch, unstorable, members.current())
         records = len(batch)
 
+    def count_alerts(alerts: Sequence[Alert]) -> None:
+        for channel, count in Counter(alert.channel for alert in alerts).items():
+            line.telemetry.add("ruta.alerts", count, channel=channel)
+
     def committed() -> None:
         log.info("batch", extra={"records": records, "outcomes": dict(Counter(alert.kind for alert in planned))})
-        for channel, count in Counter(alert.channel for alert in planned).items():
-            line.telemetry.add("ruta.alerts", count, channel=channel)
+        count_alerts(planned)
         if planned:
             oldest = min(alert.occurred_at for alert in planned)
             line.telemetry.record("ruta.alert.latency", age(oldest), channel=AlertChannel.INBOX)
@@ -101,6 +109,21 @@ async def service(settings: Settings) -> AsyncIterator[list[Job]]:
         line.telemetry.watch("ruta.mail.waiting", lambda: value(queue["waiting"]))
         line.telemetry.watch("ruta.mail.age", lambda: value(age(queue["oldest"]) if queue["oldest"] else 0.0))
 
+        unreadable: int | None = None
+
+        async def count_unreadable() -> None:
+            nonlocal unreadable
+            unreadable = None
+            unreadable = await line.pool.fetchval(_UNREADABLE["kept"], topics.SHARED_KEPT)
+
+        line.telemetry.watch("ruta.unreadable", lambda: value(unreadable))
+
+        async def read_again() -> None:
+            count_alerts(await again.read_again(line.pool, line.intake.learn, fetching, members.current()))
+
+        def fetching() -> AbstractAsyncContextManager[refetch.Fetch]:
+            return refetch.fetching(kafka.client_options(settings))
+
         async def forget_job_log() -> None:
             await line.pool.execute(_WORKER["forget_job_log"], jobs.LOG_KEPT)
 
@@ -112,6 +135,8 @@ async def service(settings: Settings) -> AsyncIterator[list[Job]]:
         await stack.enter_async_context(line.reading())
         beside = [
             every(3600, "housekeeping", forget_job_log),
-            every(QUEUE_LOOKED_AT_EVERY, "counting mails", count_queue),
+            every(LOOKED_AT_EVERY, "counting mails", count_queue),
+            every(LOOKED_AT_EVERY, "counting unreadable facts", count_unreadable),
+            every(READ_AGAIN_EVERY, "reading facts again", read_again),
         ]
         yield [*line.jobs, worker.run, streams.run, http(app, settings), *beside]

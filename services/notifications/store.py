@@ -16,7 +16,7 @@ from contracts.receipts import AlertChannel, ReceiptStatus, receipt_id
 from contracts.values import Problem, Urgency
 from services.notifications import jobs
 from services.notifications.routing import TOLD, Alert, Told, plan
-from services.runtime import clock, failpoints, sql
+from services.runtime import clock, failpoints, logs, sql
 
 log = logging.getLogger("ruta.notifications")
 _SQL = sql.load(Path(__file__).parent / "sql" / "intake.sql")
@@ -51,7 +51,13 @@ def read(located: Located) -> Fact | Flaw:
     """The fact of a record. Total: an error of ours is a Flaw too, so that one record never stops all alerts."""
     try:
         return facts.decode(located.record.headers, located.record.value)
-    except Exception:
+    except Exception as error:
+        record = located.record
+        log.critical(
+            "reading a fact failed",
+            extra={"topic": record.topic, "partition": record.partition, "offset": record.offset,
+                   "reason": logs.describe(error)},
+        )  # fmt: skip
         return Flaw(Problem.INTERNAL_ERROR)
 
 

@@ -5,7 +5,7 @@ time and by the word ``released``. What fails again goes on waiting, and so does
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from uuid import UUID
@@ -13,24 +13,19 @@ from uuid import UUID
 import asyncpg
 
 from contracts import codec, facts
-from contracts.codec import Located, Record
+from contracts.codec import Located
 from contracts.directory import Institution
 from services.referrals import store
 from services.referrals.entries import Entry, read
 from services.referrals.fold import Folded, fold
 from services.runtime import logs, sql
+from services.runtime.refetch import Fetch, Place
 
 log = logging.getLogger("ruta.release")
 _SQL = sql.load(Path(__file__).parent / "sql" / "parked.sql")
 
 AT_ONCE = 500
 """Records in one transaction."""
-
-Place = tuple[str, int, int]
-"""Topic, partition, offset."""
-
-Fetch = Callable[[Sequence[Place]], Awaitable[Mapping[Place, Record]]]
-"""Reads records again. Those that Kafka no longer has are missing from the answer."""
 
 
 @dataclass(slots=True)

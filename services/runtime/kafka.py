@@ -137,6 +137,11 @@ def record(raw: ConsumerRecord) -> Record:
     return Record(raw.topic, raw.partition, raw.offset, raw.timestamp, raw.key, raw.headers, raw.value)
 
 
+def reader(options: Mapping[str, Any]) -> AIOKafkaConsumer:
+    """A consumer without a group: its user says where it reads, and nothing moves it from there."""
+    return AIOKafkaConsumer(**options, auto_offset_reset="none", max_partition_fetch_bytes=FETCH_BYTES)
+
+
 def producer(settings: Settings) -> AIOKafkaProducer:
     """An idempotent producer: order per partition survives its own retries. Nothing lingers: latency counts."""
     return AIOKafkaProducer(

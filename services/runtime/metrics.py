@@ -111,6 +111,11 @@ _ALL = (
         (NOTIFICATIONS,),
     ),
     Metric(
+        "ruta.unreadable", Kind.GAUGE, "{record}",
+        "facts that this version cannot read, while Kafka has them: nobody is alerted of them until one can",
+        (NOTIFICATIONS,),
+    ),
+    Metric(
         "ruta.leaves", Kind.COUNTER, "{leaf}", "leaves added to the log, by kind", (AUDIT,), ("kind",),
         zeros=({"kind": "conflict"}, {"kind": "gap"}),
     ),

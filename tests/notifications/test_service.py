@@ -21,6 +21,7 @@ from deploy.embedded.stack import Stack
 from services.notifications.routing import Alert, plan
 from tests.notifications import making as make
 from tests.support import wire
+from tests.support.database import connect
 
 pytestmark = pytest.mark.anyio
 
@@ -182,3 +183,39 @@ async def test_kills_and_replays_lose_nothing_and_alert_nobody_twice(own: Stack)
     assert sum(counts["alerts"]["email"].values()) == counts["alerts"]["email"]["sent"] == len(set(ids))
     assert counts["receipts"]["sent"] == len(set(ids))
     assert counts["unreadable"] == 0
+
+
+async def test_facts_that_an_older_version_could_not_read_are_told_when_a_newer_one_starts(own: Stack) -> None:
+    fact = make.applied(Verb.REQUESTED)
+    async with wire.producer(own, topics.REFERRALS) as producer:
+        sent = await producer.send_and_wait(topics.FACTS, fact.value(), fact.key, headers=fact.headers())
+        await producer.send_and_wait(topics.FACTS, b'{"kind": "from-the-future"}', fact.key, headers=fact.headers())
+    await all_sent(own, planned([fact]))
+
+    async with client(own) as api:
+
+        async def unreadable(count: int) -> bool:
+            told = (await api.get("/v1/counts")).json()["unreadable"]
+            return told == count and f"\nruta_unreadable {count:.1f}\n" in (await api.get("/metrics")).text
+
+        await wire.eventually(lambda: unreadable(1))
+        connection = await connect(own, "ruta_admin", "notifications")
+        async with connection.transaction():  # as a version left it that did not know this kind of fact either
+            await connection.execute(
+                "delete from receipt where alert_id in (select alert_id from alert where fact_id = $1)", fact.id
+            )
+            await connection.execute("delete from alert where fact_id = $1", fact.id)
+            await connection.execute(
+                "insert into unreadable select cluster, topic_id, partition, $1, topic, problem from unreadable",
+                sent.offset,
+            )
+        await connection.close()
+        await wire.eventually(lambda: unreadable(2))
+        own.kill("notifications")
+
+        async def told() -> bool:
+            return len((await api.get("/v1/alerts", params={"fact": str(fact.id)})).json()) == 2
+
+        await own.wait_ready("notifications")
+        await wire.eventually(told)
+        await wire.eventually(lambda: unreadable(1))

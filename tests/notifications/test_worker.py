@@ -14,6 +14,7 @@ import asyncpg
 import pytest
 from pgqueuer.domain.types import QueueManagerId
 
+from contracts import facts
 from contracts.codec import Located
 from contracts.facts import Fact
 from contracts.receipts import ReceiptStatus
@@ -389,6 +390,21 @@ async def test_a_fact_that_cannot_be_read_is_remembered_and_stops_nothing(
     assert await connection.fetchval("select count(*) from alert") == 2
     await take(connection, [replace(good, record=replace(good.record, offset=4))], unstorable=True)
     assert await connection.fetchval("select problem from unreadable where record_offset = 4") == "storage-refused"
+
+
+async def test_an_error_of_ours_stops_nothing_and_is_named(
+    database: Database,
+    connection: asyncpg.Connection,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(facts, "decode", broken)
+    await take(connection, [make.located(make.applied(Verb.REQUESTED))])
+    assert await connection.fetchval("select problem from unreadable") == "internal-error"
+    assert any("ZeroDivisionError at test_worker.py:" in str(vars(line).get("reason")) for line in caplog.records)
 
 
 async def test_the_service_role_can_change_neither_history_nor_tables(connection: asyncpg.Connection) -> None:

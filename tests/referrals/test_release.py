@@ -13,8 +13,9 @@ from contracts.values import State, Verb
 from deploy.embedded.stack import Stack
 from services.referrals import policy
 from services.referrals.refold import refold
-from services.referrals.release import Fetch, Place, release
+from services.referrals.release import release
 from services.runtime.intake import Halted
+from services.runtime.refetch import Fetch, Place
 from tests.referrals.test_fold import PATH, failing, path
 from tests.referrals.test_intake import intake
 from tests.support import builders as make

@@ -28,7 +28,7 @@ STATEMENTS = {
         "relay.relay_read", "relay.relay_advance",
     ),
     "notifications": (
-        "intake.tell", "worker.letters", "worker.settle", "relay.relay_read", "relay.relay_advance",
+        "intake.tell", "worker.letters", "worker.settle", "worker.urgent", "relay.relay_read", "relay.relay_advance",
     ),
     "audit": ("log.positions", "log.referral_tails", "log.first_uses"),
 }  # fmt: skip
