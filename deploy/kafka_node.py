@@ -99,6 +99,8 @@ def properties(
         # After a kill the node waits for its own old session to end: 5 s instead of 12.
         "broker.session.timeout.ms": 3000,
         "broker.heartbeat.interval.ms": 500,
+        # The controller of one node need not show twice a second, by a record and an fsync, that it leads.
+        "metadata.max.idle.interval.ms": 0,
     }
     if certificate is not None:
         settings |= {

@@ -77,7 +77,8 @@ async def service(settings: Settings) -> AsyncIterator[list[Job]]:
                 line.telemetry.record("ruta.alert.latency", waited, channel=AlertChannel.EMAIL)
 
     async with AsyncExitStack() as stack:
-        worker_connection = await database.connect(settings, application="notifications worker")
+        # A claim waits for no disk: what a server's death forgets of it is claimed again. What became of a mail does.
+        worker_connection = await database.connect(settings, application="notifications worker", more=database.LAZILY)
         await stack.enter_async_context(closing(worker_connection))
         email = Email(settings)
         await stack.enter_async_context(closing(email))

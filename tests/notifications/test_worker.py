@@ -115,6 +115,19 @@ def expected_ids(made: Sequence[Fact]) -> set[str]:
     return {f"<{plan(fact, MEMBERS)[1].id}@mesa.example>" for fact in made}
 
 
+async def test_what_became_of_a_mail_waits_for_the_disk_on_a_connection_that_does_not(
+    database: Database, connection: asyncpg.Connection
+) -> None:
+    await take(connection, [make.located(fact, offset) for offset, fact in enumerate(requests(1))])
+    alert = await connection.fetchval("select alert_id from alert where channel = 'email'")
+    await connection.execute("set synchronous_commit to off")
+    for waits in ("on", "off"):  # the second time there is nothing left to settle
+        async with connection.transaction():
+            await connection.fetch(worker._SQL["settle"], [alert], ["sent"])
+            assert await connection.fetchval("show synchronous_commit") == waits
+    assert await connection.fetchval("show synchronous_commit") == "off"
+
+
 async def test_facts_that_come_again_at_new_offsets_change_nothing(
     database: Database, connection: asyncpg.Connection, mail: MailServer
 ) -> None:

@@ -5,13 +5,14 @@ select alert_id, fact_id, recipient, channel, kind, referral, urgency, actor, oc
  where alert_id = any($1::uuid[]);
 
 -- settle --
--- An alert ends once: of two workers that hold the same mail, the one that comes after the end changes nothing.
+-- An alert ends once: of two workers that hold the same mail, the one that comes after the end changes nothing. Where it
+-- changes something, the commit waits for the disk, as this connection's others do not.
 update alert as stored
    set status = after.status, attempts = stored.attempts + 1
   from unnest($1::uuid[], $2::text[]) as after (alert_id, status)
  where stored.alert_id = after.alert_id
    and stored.status in ('planned', 'failed')
-returning stored.alert_id, stored.attempts;
+returning stored.alert_id, stored.attempts, set_config('synchronous_commit', 'on', true);
 
 -- forget_job_log --
 delete from pgqueuer.pgqueuer_log where created < now() - $1::interval;
