@@ -12,7 +12,7 @@ from deploy.bench import load, naive, saturate
 from deploy.bench.load import Row
 from deploy.bench.progress import RutaProgress, administrator
 from deploy.bench.publish import Sender
-from deploy.embedded.stack import Stack
+from deploy.embedded.stack import SERVICES, Stack
 from tests.support import builders as make
 from tests.support import hostile
 
@@ -43,6 +43,11 @@ async def test_the_same_input_has_the_same_outcomes(measured: Stack, plain: Stac
     for part, rows in ours.items():
         assert rows, part
         assert theirs[part] == rows, part
+    for name in SERVICES:
+        # The line of Ruta's own runner, behind its event loop and its tuning of the garbage collector.
+        assert '"logger": "ruta.process", "message": "started"' in plain.supervisor.log(f"naive-{name}").read_text(
+            "utf-8"
+        )
 
 
 async def said(

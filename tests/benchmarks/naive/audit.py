@@ -1,8 +1,8 @@
 """A hash chain over every record, one record at a time; each is sealed under a key of its owner and referral."""
 
-import asyncio
 import hashlib
 import os
+from contextlib import AbstractAsyncContextManager
 
 import asyncpg
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -10,6 +10,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from contracts import codec
 from contracts.codec import Located
 from services.audit import reading
+from services.runtime import process
+from services.runtime.process import Job
 from tests.benchmarks.naive.shell import Shell
 
 _SEEN = "select 1 from leaf where topic = $1 and partition = $2 and position = $3"
@@ -57,12 +59,12 @@ async def _append(connection: asyncpg.Connection, arrival: reading.Arrival) -> N
     )
 
 
-async def main() -> None:
-    """Run until SIGTERM."""
+def service() -> AbstractAsyncContextManager[list[Job]]:
+    """What the process runs."""
     shell = Shell()
     shell.each(Audit(shell).arrived, pattern=r"^ruta\.(in\.[a-z0-9-]+|facts|alerts)\.v1$")
-    await shell.serve()
+    return shell.serving()
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    process.run("naive-audit", service)

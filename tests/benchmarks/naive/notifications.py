@@ -1,6 +1,6 @@
 """Alerts people, one fact at a time. Mails are queued in the same transaction; sending them is not compared."""
 
-import asyncio
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 
 import asyncpg
@@ -12,8 +12,9 @@ from contracts.receipts import AlertChannel, Receipt, ReceiptStatus, receipt_id
 from contracts.values import Urgency
 from services.notifications import store
 from services.notifications.routing import TOLD, Alert, Told, plan
-from services.runtime import clock
+from services.runtime import clock, process
 from services.runtime.kafka import Message
+from services.runtime.process import Job
 from tests.benchmarks.naive.shell import Shell
 
 _TOLD = "insert into told (fact_id) values ($1) on conflict do nothing"
@@ -72,12 +73,12 @@ async def _store(connection: asyncpg.Connection, alert: Alert) -> Receipt | None
     return receipt
 
 
-async def main() -> None:
-    """Run until SIGTERM."""
+def service() -> AbstractAsyncContextManager[list[Job]]:
+    """What the process runs."""
     shell = Shell()
     shell.each(Notifications(shell).decided, topics.FACTS)
-    await shell.serve()
+    return shell.serving()
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    process.run("naive-notifications", service)

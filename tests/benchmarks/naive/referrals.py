@@ -1,7 +1,7 @@
 """Tracks the state of every referral, one declaration at a time."""
 
-import asyncio
 from collections.abc import Iterator, Mapping
+from contextlib import AbstractAsyncContextManager
 from uuid import UUID
 
 import asyncpg
@@ -16,7 +16,9 @@ from services.referrals.entries import Entry, read
 from services.referrals.fold import Folded, Person, SealedPart, fold
 from services.referrals.former import Former
 from services.referrals.referral import Referral
+from services.runtime import process
 from services.runtime.kafka import Message
+from services.runtime.process import Job
 from tests.benchmarks.naive.shell import Shell
 
 _KNOWN = "select fact_id from fact where fact_id = $1"
@@ -109,12 +111,12 @@ def _messages(decided: Decided, sealed: list[SealedPart]) -> Iterator[Message]:
         yield Message(topics.outbound(part.recipient), fact.key, headers, part.jwe)
 
 
-async def main() -> None:
-    """Run until SIGTERM."""
+def service() -> AbstractAsyncContextManager[list[Job]]:
+    """What the process runs."""
     shell = Shell()
     shell.each(Referrals(shell).declared, pattern=topics.INBOUND_PATTERN)
-    await shell.serve()
+    return shell.serving()
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    process.run("naive-referrals", service)

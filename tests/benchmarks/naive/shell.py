@@ -2,8 +2,7 @@
 
 import asyncio
 import contextlib
-import signal
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from typing import Any
 
 import asyncpg
@@ -16,6 +15,7 @@ from contracts.codec import Located
 from contracts.directory import Institution, load
 from services.runtime import database, kafka, settings
 from services.runtime.kafka import Message
+from services.runtime.process import Job, closing
 from services.runtime.settings import Settings, read_secret
 
 
@@ -73,17 +73,14 @@ class Shell:
             )
         )
 
-    async def serve(self) -> None:
-        """Run until SIGTERM."""
-        stop = asyncio.Event()
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    @contextlib.asynccontextmanager
+    async def serving(self) -> AsyncIterator[list[Job]]:
+        """Handle records while the block runs; the broker's own tasks do it, no job is left."""
         self.pool = await database.pool(self.settings)
         self.cluster = await kafka.Admin(self.settings).cluster()
         await self.broker.start()
-        await stop.wait()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(2):
-                await self.broker.stop()
+        async with closing(self.broker, "stop"):
+            yield []
 
 
 async def _parse(raw: Any) -> KafkaMessage:
