@@ -98,7 +98,10 @@ async def run_mails(stack: Stack, seconds: float = MAILS_FOR) -> Figures:
 async def run_latency(
     stack: Stack, lead: list[Row], rows: list[Row], per_s: float, seed: int, name: str
 ) -> tuple[Figures, Figures]:
-    """Latencies at one load, after the rows of ``lead`` at the same: the figures, and every single one."""
+    """Latencies at one load, after the rows of ``lead`` at the same: the figures, and every single one.
+
+    Raises latency.NotSeen.
+    """
     # What a part before has left to be written would be written beside these events, and weigh on their commits; and
     # what follows a checkpoint writes whole pages.
     async with administrator(stack.target) as connection:

@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from pathlib import Path
 from statistics import median
+from uuid import UUID
 
 import pytest
 
@@ -41,12 +42,18 @@ async def test_latency_counts_every_applied_row(measured: Stack) -> None:
     lead, rows = (parts.flat(load.make(DIRECTORY, events, seed)) for events, seed in ((10, 9), (30, 4)))
     figures, raw = await parts.run_latency(measured, lead, rows, per_s=20, seed=4, name="20_per_s")
     kept = raw["latencies_at_20_per_s"]
-    assert kept["missing"] == 0
     assert len(kept["to_alert"]) == len(rows)
     busiest = Counter(row.institution for row in rows).most_common(latency.WATCHED)
     assert len(kept["to_fact"]) == sum(count for _, count in busiest)
     assert figures["latency_ms_at_20_per_s"]["p50"] == round(median(kept["to_alert"]), 1)
     assert figures["out_latency_ms_at_20_per_s"].keys() == {"p50", "p95", "p99"}
+
+
+def test_what_never_arrived_is_told_before_any_percentile() -> None:
+    one, other = UUID(int=1), UUID(int=2)
+    assert latency.milliseconds({one: 1.0}, {one: 1.5, other: 9.0}, {one}) == (500.0,)
+    with pytest.raises(latency.NotSeen, match="1 of 2 events"):
+        latency.milliseconds({one: 1.0, other: 1.0}, {one: 1.5}, {one, other})
 
 
 async def test_every_part_comes_back_after_a_kill(measured: Stack) -> None:
