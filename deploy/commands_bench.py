@@ -156,7 +156,7 @@ async def _measure_ruta(
     if "restarts" in wanted:
         say("restarts: killing each part")
         spare = load.make(directory, _SPARE_EVENTS, rows.seed + 4)
-        result |= await parts.run_restarts(stack, iter(spare.waves[0]))
+        result |= await parts.run_restarts(stack, iter(parts.flat(spare)))
     if "replay" in wanted:
         say("replay: the applied rows again")
         result |= await parts.run_replay(stack, rows)

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Protocol
+from uuid import UUID
 
 import asyncpg
 
@@ -55,6 +56,10 @@ class RutaProgress:
     async def unsent_mails(self) -> int:
         """E-mail alerts that are not sent."""
         return await self._count("mails")
+
+    async def has_leaf(self, institution: str, event: UUID) -> bool:
+        """Whether a declaration is in the log."""
+        return bool(await self.connection.fetchval(SQL["has_leaf"], institution, event))
 
     async def outcomes(self) -> dict[str, int]:
         """Facts by outcome."""

@@ -13,6 +13,10 @@ select count(*) from notifications.receipt;
 -- How many leaves the log has.
 select coalesce(max(first_index + n), 0) from audit.batch where first_index = (select max(first_index) from audit.batch);
 
+-- has_leaf --
+-- Whether a declaration is in the log: its owner and id are stored with its leaf.
+select exists (select from audit.first_use where owner = $1 and event_id = $2);
+
 -- outcomes --
 select outcome, count(*) as records from referrals.fact where answer group by outcome;
 

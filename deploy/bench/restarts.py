@@ -20,7 +20,10 @@ class NotBack(RuntimeError):
 
 
 async def measure(stack: Stack, rows: Iterator[Row], progress: RutaProgress) -> dict[str, float]:
-    """Seconds by part, from the kill to: fact on ``out`` (referrals, Kafka), alert readable, leaf durable."""
+    """Seconds by part, from the kill to: fact on ``out`` (referrals, Kafka), alert readable, leaf durable.
+
+    ``rows``: of different events, all to be applied.
+    """
     found = {}
     for name in ("referrals", "notifications", "audit", "kafka"):
         found[name] = round(await _restart(stack, name, next(rows), progress), 2)
@@ -30,13 +33,11 @@ async def measure(stack: Stack, rows: Iterator[Row], progress: RutaProgress) -> 
 
 async def _restart(stack: Stack, name: str, row: Row, progress: RutaProgress) -> float:
     async with watching(stack.target, {row.institution}) as watch:
-        leaves = await progress.logged()
         stack.kill(name)
         killed = time.monotonic()
         await _publish(stack, row)
         if name == "audit":
-            # Nothing else is published, so the first new leaf is of this row.
-            while await progress.logged() == leaves:
+            while not await progress.has_leaf(row.institution, row.event):
                 _check(killed, name)
                 await asyncio.sleep(_TRIED_EVERY / 10)
             return time.monotonic() - killed
