@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from deploy.bench.soak import SAMPLED_EVERY
+
 _LINES = (
     ("ceiling_events_per_s", "ceiling: the rows only copied, two writers", "events/s"),
     ("naive_events_per_s", "naive: one record, one transaction, one commit", "events/s"),
@@ -85,11 +87,11 @@ def _profile(profile: Mapping[str, Any]) -> list[str]:
 
 def _soak(soak: Mapping[str, Any]) -> list[str]:
     length = f"{soak['minutes']:g} minutes at {soak['per_second']:g} per second"
-    held = f"at most {soak['most_waiting']} waiting, at most {soak['connections']['most']} connections"
+    held = f"at most {soak['most_waiting']} waiting and {soak['connections']['most']} connections"
     lines = [
         "",
         f"soak: {length}, {soak['events']} events, {soak['undecided']} undecided at the end",
-        f"  {held}, {soak['database_bytes_per_event']} bytes of database per event",
+        f"  {held} (seen every {SAMPLED_EVERY:g} s), {soak['database_bytes_per_event']} bytes of database per event",
     ]
     verdicts = {True: "flat", False: "GROWS", None: "too short to say"}
     for name, trend in soak["memory"].items():

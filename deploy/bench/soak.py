@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import chain
 from random import Random
@@ -10,7 +11,7 @@ from statistics import linear_regression, mean
 from typing import Any
 
 from contracts.directory import Directory
-from deploy.bench import load, processes
+from deploy.bench import load, parts, processes
 from deploy.bench.latency import publisher, send
 from deploy.bench.progress import SQL, RutaProgress, administrator
 from deploy.embedded.stack import Stack
@@ -61,11 +62,16 @@ class Trend:
 async def run(
     stack: Stack, directory: Directory, minutes: float, per_s: float, seed: int, report: Report
 ) -> tuple[dict[str, Any], list[Sample]]:
-    """The figures and every sample. All that was sent is decided at the end, or the figures say how much is not."""
+    """The figures and every sample. All that was sent is decided at the end, or the figures say how much is not.
+
+    Raises parts.OutcomesDiffer.
+    """
     samples: list[Sample] = []
     sent = 0
+    wanted: Counter[str] = Counter()
     async with administrator(stack.target) as connection:
         progress = RutaProgress(connection)
+        outcomes_before = await progress.outcomes()
         decided_before, began = await progress.decided(), time.monotonic()
 
         async def sample() -> None:
@@ -88,8 +94,9 @@ async def run(
 
         watching = asyncio.ensure_future(watch())
         try:
-            async for _ in _sending(stack, directory, minutes, per_s, seed):
+            async for row in _sending(stack, directory, minutes, per_s, seed):
                 sent += 1
+                wanted[row.outcome] += 1
         finally:
             watching.cancel()
             await asyncio.gather(watching, return_exceptions=True)
@@ -97,6 +104,8 @@ async def run(
         while await progress.decided() - decided_before < sent and time.monotonic() < deadline:
             await asyncio.sleep(0.2)
         await sample()
+        if samples[-1].decided == sent:
+            parts.compare(wanted, outcomes_before, await progress.outcomes())
     return {
         "minutes": minutes,
         "per_second": per_s,
@@ -126,7 +135,9 @@ def trends(samples: Sequence[Sample]) -> dict[str, Trend]:
     return found
 
 
-async def _sending(stack: Stack, directory: Directory, minutes: float, per_s: float, seed: int) -> Any:
+async def _sending(
+    stack: Stack, directory: Directory, minutes: float, per_s: float, seed: int
+) -> AsyncIterator[load.Row]:
     """Publish at random moments, ``per_s`` in the mean; gives each row when it was sent."""
     random = Random(seed)  # noqa: S311 - a load that can be repeated
     ends = time.monotonic() + 60 * minutes

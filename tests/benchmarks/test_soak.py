@@ -1,11 +1,13 @@
 """A short soak on a real system; the verdict on figures that are known."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from contracts.directory import SEED, load
-from deploy.bench import chart, report, soak
+from contracts.directory import SEED
+from contracts.directory import load as read_directory
+from deploy.bench import chart, load, parts, report, soak
 from deploy.bench.soak import Sample
 from deploy.embedded.ports import Ports
 from deploy.embedded.stack import SERVICES, Stack
@@ -43,15 +45,26 @@ def test_the_chart_shows_every_process() -> None:
     assert "resident memory" in svg
 
 
-async def test_a_soak_loses_nothing(session_folder: Path) -> None:
+async def test_a_soak_loses_nothing_and_says_what_was_decided_otherwise(
+    session_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     said: list[str] = []
     async with Stack(session_folder / "soak", Ports.free()) as stack:
         await stack.start(*SERVICES)
         for name in SERVICES:
             await stack.wait_ready(name, 60)
-        figures, seen = await soak.run(stack, load(SEED), 0.2, 40, 7, said.append)
+        figures, seen = await soak.run(stack, read_directory(SEED), 0.2, 40, 7, said.append)
+        make = load.make
+        monkeypatch.setattr(load, "make", lambda *drawn: refused(make(*drawn)))
+        with pytest.raises(parts.OutcomesDiffer, match=r"wanted .'refused'.*got .*'applied'"):
+            await soak.run(stack, read_directory(SEED), 0.05, 40, 8, said.append)
     assert figures["events"] > 50
     assert figures["undecided"] == 0
     assert set(SERVICES) <= figures["memory"].keys()
     assert len(seen) >= 3
     assert "undecided" in report.table({"seed": 7, "load_average": 0.0, "soak": figures})
+
+
+def refused(made: load.Load) -> load.Load:
+    """The same rows, expected to be refused."""
+    return replace(made, waves=tuple([row._replace(outcome="refused") for row in wave] for wave in made.waves))
