@@ -236,11 +236,6 @@ def alerts(
     wanted = dict.fromkeys(str(alert.alert_id) for alert in stored if alert.channel == "email")
     yield from (lost(f"e-mail {id} never arrived") for id in wanted if id not in mailed)  # noqa: A001
     yield from (doubled(f"e-mail {id} belongs to no alert") for id in mailed if id not in wanted)  # noqa: A001
-    yield from (
-        lost(f"alert {alert.alert_id} to {alert.recipient} is still {alert.status}")
-        for alert in stored
-        if alert.status in ("planned", "failed")
-    )
 
 
 def leaves(seen: Sequence[Seen], logged: Counter[Place], kept: Kept = ALL) -> Iterable[Misfit]:

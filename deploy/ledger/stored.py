@@ -32,10 +32,9 @@ class StoredFact:
 
 @dataclass(frozen=True, slots=True)
 class StoredAlert:
-    """A row of the notification service's alerts with what its last receipt says."""
+    """A row of the notification service's alerts. At rest none waits to be sent."""
 
     alert_id: UUID
     fact_id: UUID
     recipient: str
     channel: str
-    status: str

@@ -38,7 +38,7 @@ select f.fact_id, f.outcome, f.ordinal, f.answer,
 select referral, version from referrals.referral order by opened_at, referral;
 
 -- alerts --
-select alert_id, fact_id, recipient, channel, status from notifications.alert order by position;
+select alert_id, fact_id, recipient, channel from notifications.alert order by position;
 
 -- leaves --
 -- Of the log in view, and of the topics that there are: one made anew under an old name has another id.

@@ -108,7 +108,7 @@ STORED = (
     stored(UNREADABLE, (IN_SENDER, 0, 1), frozenset({SENDER})),
 )
 ALERTS = tuple(
-    StoredAlert(UUID(int=100 + n), alert.fact_id, alert.recipient, str(alert.channel), "sent")
+    StoredAlert(UUID(int=100 + n), alert.fact_id, alert.recipient, str(alert.channel))
     for n, alert in enumerate(alert for fact in FACTS for alert in plan(fact, MEMBERS))
 )
 MAILED = Counter(str(alert.alert_id) for alert in ALERTS if alert.channel == "email")
@@ -181,7 +181,6 @@ def released(*, waits: bool) -> tuple[StoredFact, ...]:
     return (STORED[0], before, STORED[2], replace(STORED[1], ordinal=1))
 
 
-STATUS_FAILED = (replace(ALERTS[0], status="failed"), *ALERTS[1:])
 BY_MAIL = next(alert for alert in ALERTS if alert.channel == "email")
 
 
@@ -290,7 +289,6 @@ def test_what_waits_and_what_was_released_fits() -> None:
         (Ledger(alerts=(*ALERTS, ALERTS[0])), "alerts", "was alerted 2 times"),
         (Ledger(mailed=Counter()), "alerts", f"e-mail {BY_MAIL.alert_id} never arrived"),
         (Ledger(mailed=MAILED + Counter(["foreign"])), "alerts", "e-mail foreign belongs to no alert"),
-        (Ledger(alerts=STATUS_FAILED), "alerts", "is still failed"),
         (Ledger(logged=LOGGED - Counter([(topics.FACTS, 0, 1)])), "leaves", "has 0 leaves"),
         (Ledger(logged=LOGGED + Counter([(topics.FACTS, 0, 1)])), "leaves", "has 2 leaves"),
         (Ledger(logged=LOGGED + Counter([(topics.FACTS, 0, 9)])), "leaves", "there is no such record"),
