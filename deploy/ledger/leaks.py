@@ -1,6 +1,8 @@
 """Where personal data may never be: a canary that stood in sealed parts only is looked for everywhere else."""
 
 from collections.abc import AsyncIterator, Iterable
+from email import policy
+from email.parser import BytesParser
 from pathlib import Path
 
 import asyncpg
@@ -14,12 +16,24 @@ def shows(record: Record, canary: str) -> bool:
     return any(canary.encode() in part for part in (record.key, record.value, *headers) if part)
 
 
-def files(folders: Iterable[Path], canary: str) -> Iterable[str]:
+def files(logs: Path, mails: Path, canary: str) -> Iterable[str]:
     """Logs and mails that hold the canary."""
-    for folder in folders:
+    for folder, texts in ((logs, _written), (mails, _read)):
         for file in folder.rglob("*"):
-            if file.is_file() and canary.encode() in file.read_bytes():
+            if file.is_file() and any(canary.encode() in text for text in texts(file.read_bytes())):
                 yield f"{file.parent.name}/{file.name} holds personal data"
+
+
+def _written(content: bytes) -> Iterable[bytes]:
+    yield content
+
+
+def _read(mail: bytes) -> Iterable[bytes]:
+    """A mail as it is written, and as its reader sees it: encodings break words wherever a line is full."""
+    yield mail
+    for part in BytesParser(policy=policy.default).parsebytes(mail).walk():
+        yield from (str(value).encode("utf-8", "surrogateescape") for value in part.values())
+        yield part.get_payload(decode=True) or b""
 
 
 async def tables(connection: asyncpg.Connection, canary: str) -> AsyncIterator[str]:

@@ -86,7 +86,7 @@ async def check(target: Target, canary: str | None = None, within: float = 120) 
             *await _recomputed(target, connection),
         ]
         if canary is not None:
-            problems += map(checks.wrong, leaks.files((target.state.logs, target.state.mail), canary))
+            problems += map(checks.wrong, leaks.files(target.state.logs, target.state.mail, canary))
             problems += [checks.wrong(problem) async for problem in leaks.tables(connection, canary)]
     counted = [fact for fact in standing if kept.has(*fact.place)]
     begins = {f"{topic}-{number}": first for (topic, number), first in kept.first.items() if first}

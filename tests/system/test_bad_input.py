@@ -12,6 +12,8 @@ from contracts import topics
 from contracts.facts import Fact, QuarantinedFact, RefusedFact
 from contracts.values import Verb
 from deploy.embedded.stack import Stack
+from deploy.ledger import checks, kafka, leaks
+from deploy.ledger.rest import at_rest
 from tests.support import builders as make
 from tests.support import hostile
 from tests.support.database import connect
@@ -106,20 +108,13 @@ select e.record_offset, count(*) as leaves
 
 
 async def nothing_repeats(stack: Stack, canary: str) -> None:
-    """No log, no table, no topic of ours and no mail holds what was only in a sender's record."""
-    for file in [*stack.state.logs.glob("*"), *(f for f in stack.state.mail.rglob("*") if f.is_file())]:
-        assert canary not in file.read_text("utf-8", "replace"), f"{file.name} repeats what was sent"
+    """No topic of ours, no log, no mail and no table holds what was only in a sender's record."""
+    async with at_rest(stack.target, 60) as rest:
+        repeats = [str(misfit) for misfit in checks.canary_free(await kafka.read(stack.target, rest.ends, canary))]
+    repeats += leaks.files(stack.state.logs, stack.state.mail, canary)
     connection = await connect(stack, "ruta_admin")
     try:
-        tables = await connection.fetch(
-            "select format('%I.%I', schemaname, tablename) as name from pg_tables "
-            "where schemaname not in ('pg_catalog', 'information_schema')"
-        )
-        for table in tables:
-            for form in (canary, canary.encode().hex()):
-                found = await connection.fetchval(
-                    f"select count(*) from {table['name']} as row where position($1 in row::text) > 0", form
-                )
-                assert found == 0, f"{table['name']} repeats what was sent"
+        repeats += [found async for found in leaks.tables(connection, canary)]
     finally:
         await connection.close()
+    assert repeats == []
