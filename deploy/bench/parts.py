@@ -10,7 +10,7 @@ from dataclasses import asdict
 from itertools import chain
 from typing import Any
 
-from deploy.bench import ceiling, latency, naive, processes, restarts, saturate
+from deploy.bench import ceiling, disk, latency, naive, processes, restarts, saturate
 from deploy.bench.load import Load, Row
 from deploy.bench.progress import SQL, RutaProgress, administrator
 from deploy.bench.publish import Sender
@@ -98,6 +98,11 @@ async def run_mails(stack: Stack, seconds: float = MAILS_FOR) -> Figures:
         # Not deleted: every later look for a job would pass by the dead rows until they are vacuumed.
         await connection.execute("truncate pgqueuer.pgqueuer")
     return {"mails_per_s": round((waiting - left) / took, 1)}
+
+
+async def run_disk(stack: Stack) -> Figures:
+    """What every commit waits for at least, on a system at rest."""
+    return {"disk_sync_ms": latency.percentiles(await asyncio.to_thread(disk.syncs, stack.state.root))}
 
 
 async def run_latency(

@@ -17,6 +17,7 @@ _LINES = (
     ("rebuilt_facts_per_s", "states folded again from all facts", "facts/s"),
 )
 _LATENCIES = (
+    ("disk_sync_ms", "the disk alone: 8 KiB until it is kept"),
     ("latency_ms_at_50_per_s", "publish → alert readable, 50 per second"),
     ("out_latency_ms_at_50_per_s", "publish → fact on out, 50 per second"),
     ("latency_ms_at_10_percent", "publish → alert readable, at a tenth of full load"),

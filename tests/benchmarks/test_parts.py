@@ -57,6 +57,14 @@ def test_what_never_arrived_is_told_before_any_percentile() -> None:
         latency.milliseconds({one: 1.0, other: 1.0}, {one: 1.5}, {one, other})
 
 
+async def test_the_disk_alone_is_measured_and_left_as_it_was(measured: Stack) -> None:
+    before = set(measured.state.root.iterdir())
+    figures = await parts.run_disk(measured)
+    assert figures["disk_sync_ms"].keys() == {"p50", "p95", "p99"}
+    assert 0 < figures["disk_sync_ms"]["p50"] <= figures["disk_sync_ms"]["p99"]
+    assert set(measured.state.root.iterdir()) == before
+
+
 async def test_every_part_comes_back_after_a_kill(measured: Stack) -> None:
     rows = parts.flat(load.make(DIRECTORY, 40, seed=6))
     before = processes.rss_mib(measured)
