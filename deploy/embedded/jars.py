@@ -124,8 +124,8 @@ def _fetch_all(folder: Path, jars: tuple[Jar, ...], progress: Callable[[int, int
             # Not a pool's threads: the end of the program waits for those, however long a download stalls.
             threading.Thread(target=work, daemon=True).start()
         for done in range(1, len(jars) + 1):
-            if (problem := results.get()) is not None:
-                raise problem
+            if (failure := results.get()) is not None:
+                raise failure
             progress(done, len(jars))
     finally:
         left.clear()

@@ -18,12 +18,10 @@ COMMANDS = (
     "ledger",
     "refold",
     "topics apply",
-    "topics apply --dry-run",
     "topics accept-gap ruta.in.imebu.v1",
     "quarantine list",
     "quarantine release",
     "audit verify",
-    "audit begin-anew",
 )
 
 

@@ -91,19 +91,19 @@ def test_up_ends_at_once_while_a_download_stalls(session_folder: Path, tmp_path:
         away = dict.fromkeys(("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"), proxy)
         own = {"RUTA_STATE": str(session_folder / "stalled"), "XDG_CACHE_HOME": str(tmp_path), "NO_PROXY": ""}
         base = str(Ports.free().referrals - 1)
-        started = subprocess.Popen(
+        with subprocess.Popen(
             [sys.executable, "-P", "-m", "deploy", "up", "--no-demo", "--base-port", base],
             env=os.environ | {"PYTHONPATH": str(CHECKOUT), "no_proxy": ""} | away | own,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-        )
-        try:
-            silent.settimeout(60)
-            connection, _ = silent.accept()
-            started.send_signal(signal.SIGINT)
-            out, err = started.communicate(timeout=45)
-        finally:
-            started.kill()
-        connection.close()
+        ) as started:
+            try:
+                silent.settimeout(60)
+                connection, _ = silent.accept()
+                with connection:
+                    started.send_signal(signal.SIGINT)
+                    out, err = started.communicate(timeout=45)
+            finally:
+                started.kill()
     assert (started.returncode, out.splitlines()[-1:], err) == (0, ["stopped"], "")

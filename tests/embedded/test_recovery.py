@@ -105,7 +105,8 @@ async def test_nothing_is_left_after_the_parent_was_killed(
     assert parent.stdout is not None
 
     async def children() -> list[psutil.Process]:
-        return psutil.Process(parent.pid).children(recursive=True)
+        found: list[psutil.Process] = psutil.Process(parent.pid).children(recursive=True)
+        return found
 
     if when == "running":
         async with asyncio.timeout(60):

@@ -71,16 +71,16 @@ async def test_a_child_that_cannot_live_is_not_restarted_in_a_busy_loop(tmp_path
     begun: list[float] = []
 
     def changed() -> None:
-        (begun if status(supervisor).pid else ended).append(time.monotonic())
+        (begun if status(keeper).pid else ended).append(time.monotonic())
 
-    supervisor = Supervisor(tmp_path, changed)
-    supervisor.start(dataclasses.replace(shell("echo why >&2; exit 7", tmp_path), probe=never))
-    await until_restarted(supervisor, 4)
-    await supervisor.stop("child", grace=5)
+    keeper = Supervisor(tmp_path, changed)
+    keeper.start(dataclasses.replace(shell("echo why >&2; exit 7", tmp_path), probe=never))
+    await until_restarted(keeper, 4)
+    await keeper.stop("child", grace=5)
     pauses = [start - end for end, start in zip(ended, begun[1:], strict=False)]
     assert all(pause >= least for pause, least in zip(pauses, (0.1, 0.2, 0.4), strict=False)), pauses
-    assert status(supervisor).exit_code == 7
-    assert "why" in supervisor.log("child").read_text()
+    assert status(keeper).exit_code == 7
+    assert "why" in keeper.log("child").read_text()
 
 
 async def test_a_child_that_had_answered_for_a_while_is_restarted_at_once_each_time(
