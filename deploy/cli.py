@@ -1,13 +1,10 @@
 """The `ruta` command. Each command imports what it needs when it runs, so that `--help` is quick."""
 
-import logging
 import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
-
-from deploy.embedded.errors import StackError
 
 app = typer.Typer(
     name="ruta",
@@ -288,19 +285,3 @@ def compose_images() -> None:
     from deploy.commands_compose import run_images
 
     run_images()
-
-
-def main() -> None:
-    """Run the command line; a problem that we understand is one sentence, not a traceback."""
-    # Clients report every attempt to reach a broker that is away; what matters is told by the commands.
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
-    try:
-        app(prog_name="./ruta")
-    except StackError as problem:
-        sys.exit(f"ruta: {problem}")
-    except Exception as problem:
-        from deploy.problems import sentence
-
-        if (understood := sentence(problem)) is None:
-            raise
-        sys.exit(f"ruta: {understood}")
