@@ -11,7 +11,7 @@ _LINES = (
     ("ruta_events_per_s", "Ruta: published, decided, alerted, logged", "events/s"),
     ("ruta_per_naive", "Ruta ÷ naive", "×"),
     ("ruta_per_ceiling", "Ruta ÷ ceiling", "×"),
-    ("naive_cpu_per_ruta_cpu", "processor time of an event, naive ÷ Ruta", "×"),
+    ("naive_cpu_per_ruta_cpu", "processor time of all processes, naive ÷ Ruta", "×"),
     ("mails_per_s", "mails that leave the queue", "mails/s"),
     ("replayed_events_per_s", "records applied before, answered again", "events/s"),
     ("rebuilt_facts_per_s", "states folded again from all facts", "facts/s"),
@@ -41,9 +41,10 @@ def with_ratios(result: Mapping[str, Any]) -> dict[str, Any]:
 
 def table(result: Mapping[str, Any]) -> str:
     """One line per figure."""
-    lines = [f"seed {result['seed']}, load average before: {result.get('load_average', 0):.1f}"]
+    lines = [f"seed {result['seed']}, the machine's load average before: {result.get('load_average', 0):.1f}"]
     if "events" in result:
-        lines += [f"{result['events']} events of {result['referrals']} referrals", ""]
+        naive = f"; naive: the first {result['naive_run']['events']}" if "naive_run" in result else ""
+        lines += [f"{result['events']} events of {result['referrals']} referrals{naive}", ""]
     lines += [f"{words:<52} {result[name]:>10} {unit}" for name, words, unit in _LINES if name in result]
     for name, words in _LATENCIES:
         if name in result:
@@ -53,7 +54,7 @@ def table(result: Mapping[str, Any]) -> str:
         lines += ["", "killed, until the first work on a new record"]
         lines += [f"  {name:<50} {seconds:>10} s" for name, seconds in result["restart_to_first_fact_s"].items()]
     if "ruta_cpu_us_per_event" in result:
-        lines += ["", "processor time per event under full load"]
+        lines += ["", "processor time per event under full load, while mails wait"]
         lines += [f"  {name:<50} {used:>10} µs" for name, used in result["ruta_cpu_us_per_event"].items()]
     if "ruta_bytes_per_event" in result:
         stored = result["ruta_bytes_per_event"]

@@ -33,7 +33,8 @@ def _read(mail: bytes) -> Iterable[bytes]:
     yield mail
     for part in BytesParser(policy=policy.default).parsebytes(mail).walk():
         yield from (str(value).encode("utf-8", "surrogateescape") for value in part.values())
-        yield part.get_payload(decode=True) or b""
+        if isinstance(content := part.get_payload(decode=True), bytes):
+            yield content
 
 
 async def tables(connection: asyncpg.Connection, canary: str) -> AsyncIterator[str]:

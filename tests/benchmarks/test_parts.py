@@ -82,7 +82,8 @@ def test_ratios_are_given_where_both_sides_were_measured(tmp_path: Path) -> None
     measured = {"events": 10, "referrals": 3, "seed": 1, "ruta_events_per_s": 30.0, "naive_events_per_s": 2.0}
     assert report.with_ratios(measured)["ruta_per_naive"] == 15.0
     assert "ruta_per_ceiling" not in report.with_ratios(measured)
-    told = report.table(report.with_ratios(measured | {"ceiling_events_per_s": 60.0}))
+    told = report.table(report.with_ratios(measured | {"ceiling_events_per_s": 60.0, "naive_run": {"events": 4}}))
+    assert "10 events of 3 referrals; naive: the first 4" in told
     assert "15.0 ×" in told
     assert "0.5 ×" in told
     assert json.dumps(measured)
