@@ -56,7 +56,7 @@ class Notice:
 def notice(alert: Alert, members: Mapping[str, Institution]) -> Notice:
     """The notice of an alert. Raises KeyError for a kind of fact that the catalogue does not know."""
     # What we failed on is not the sender's to mend, whatever the kind of its answer.
-    ours = alert.reason is Problem.INTERNAL_ERROR
+    ours = alert.reason in (Problem.INTERNAL_ERROR, Problem.STORAGE_REFUSED)
     texts = _catalogue()["notice"][str(alert.reason) if ours else alert.kind]
     given = {
         "actor": name(alert.actor, members),

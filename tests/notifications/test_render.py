@@ -63,10 +63,21 @@ def test_a_failed_declaration_is_named_so_that_it_can_be_mended() -> None:
     assert "Detalle: details.unit: missing." in text
 
 
-def test_what_we_failed_on_is_not_the_senders_to_mend() -> None:
-    said = render.notice(first(make.quarantined(problem=Problem.INTERNAL_ERROR)), MEMBERS)
-    assert said.title == "Falla de Ruta"
-    assert said.action.startswith("No lo envíe de nuevo")
+@pytest.mark.parametrize(
+    ("problem", "title", "action"),
+    [
+        (Problem.INTERNAL_ERROR, "Falla de Ruta", "No lo envíe de nuevo"),
+        (Problem.STORAGE_REFUSED, "Mensaje que no se pudo guardar", "Espere la revisión del operador"),
+    ],
+)
+def test_what_we_failed_on_is_not_the_senders_to_mend(problem: Problem, title: str, action: str) -> None:
+    said = render.notice(first(make.quarantined(problem=problem)), MEMBERS)
+    assert said.title == title
+    assert said.action.startswith(action)
+
+
+def test_whoever_refused_is_not_told_that_it_attended() -> None:
+    assert "atendió" not in render.notice(first(make.applied(Verb.CLOSED)), MEMBERS).text
 
 
 def test_no_detail_of_a_referral_is_in_any_notice() -> None:
