@@ -84,5 +84,6 @@ async def mark_opened(pool: asyncpg.Pool, institution: str, alert: UUID, now: da
     async with pool.acquire() as connection, connection.transaction():
         if await connection.fetchval(_SQL["open"], institution, alert, now):
             await receipts.append(connection, [receipts.Entry(alert, ReceiptStatus.OPENED, now)])
+            return now
         opened_at: datetime | None = await connection.fetchval(_SQL["opened_at"], institution, alert)
         return opened_at

@@ -75,7 +75,8 @@ def title(kind: str) -> str:
 
 
 def mail(alert: Alert, planned_at: datetime, members: Mapping[str, Institution], sender: str, to: str) -> EmailMessage:
-    """The e-mail of an alert: the same bytes at every attempt, so that a repeated mail is recognised as one.
+    """The e-mail of an alert. Its Message-ID is the same at every attempt, so that a repeated mail is recognised as
+    one; so is all else, but for what the directory says otherwise by then.
 
     Raises ValueError where an address or a text would break out of its header.
     """

@@ -1,7 +1,8 @@
 """The mail worker: claim jobs, send, and record attempt, receipt and end of the job in one transaction.
 
-Between the server's "250" and that transaction a crash repeats the mail, with the same Message-ID; nothing else
-can. Whatever has finished while one transaction commits goes into the next one, so receipts are written in groups.
+A mail goes again, with the same Message-ID, where its "250" is not recorded: after a crash between the two, an answer
+that came too late for us, or a worker that stalled for longer than STALE while another took its jobs. Whatever has
+finished while one transaction commits goes into the next one, so receipts are written in groups.
 """
 
 import asyncio
