@@ -26,7 +26,10 @@ Members = Callable[[], Mapping[str, Institution]]
 
 
 class Inbox(BaseModel):
-    """A page of an inbox, newest first; ``next`` is the ``after`` of the next page, null on the last."""
+    """A page of an inbox, newest first; ``next`` is the ``after`` of the next page, null on the last.
+
+    ``unread`` is counted up to 1,000.
+    """
 
     institution: str
     unread: int

@@ -1,6 +1,6 @@
 """An institution's inbox as the API and the pages read it: alerts with their Spanish text, and their opening."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -18,6 +18,12 @@ from services.notifications.rows import restore
 from services.runtime import sql
 
 _SQL = sql.load(Path(__file__).parent / "sql" / "read.sql")
+
+MOST_COUNTED = 999
+"""Unread alerts are counted up to one more; where there are that many, nobody asks how many."""
+
+OPENED_AT_ONCE = 500
+"""Alerts that one transaction marks as opened: it holds the lock of all appends."""
 
 
 class Item(BaseModel):
@@ -75,8 +81,14 @@ async def page(
 
 
 async def unread(pool: asyncpg.Pool, institution: str) -> int:
-    """How many alerts nobody of the institution has opened."""
-    return int(await pool.fetchval(_SQL["unread"], institution))
+    """How many alerts nobody of the institution has opened, counted up to MOST_COUNTED + 1."""
+    return int(await pool.fetchval(_SQL["unread"], institution, MOST_COUNTED + 1))
+
+
+async def unread_by_institution(pool: asyncpg.Pool, institutions: Collection[str]) -> dict[str, asyncpg.Record]:
+    """Of those that have any: ``unread`` as above, when the ``oldest`` occurred, whether any of these is ``urgent``."""
+    rows = await pool.fetch(_SQL["unread_by_institution"], list(institutions), MOST_COUNTED + 1)
+    return {row["recipient"]: row for row in rows}
 
 
 async def mark_opened(pool: asyncpg.Pool, institution: str, alert: UUID, now: datetime) -> datetime | None:
@@ -87,3 +99,15 @@ async def mark_opened(pool: asyncpg.Pool, institution: str, alert: UUID, now: da
             return now
         opened_at: datetime | None = await connection.fetchval(_SQL["opened_at"], institution, alert)
         return opened_at
+
+
+async def mark_all_opened(pool: asyncpg.Pool, institution: str, filters: Filters, up_to: int, now: datetime) -> None:
+    """Record that the alerts of an inbox up to a position were opened, each with its receipt."""
+    while True:
+        async with pool.acquire() as connection, connection.transaction():
+            asked = (institution, up_to, now, filters.urgency, filters.kind, OPENED_AT_ONCE)
+            opened = await connection.fetch(_SQL["open_all"], *asked)
+            entries = [receipts.Entry(row["alert_id"], ReceiptStatus.OPENED, now) for row in opened]
+            await receipts.append(connection, entries)
+        if not opened:
+            return

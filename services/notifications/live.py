@@ -38,7 +38,7 @@ _RETRY_MILLISECONDS = 2_000
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """An inbox at a moment: the position of its newest alert, and how many are unread."""
+    """An inbox at a moment: the position of its newest alert, and how many are unread, as far as they are counted."""
 
     newest: int
     unread: int
@@ -67,7 +67,7 @@ class Live:
 
     async def _look(self) -> None:
         try:
-            rows = await self._pool.fetch(_SQL["marks"], list(self._watchers))
+            rows = await self._pool.fetch(_SQL["marks"], list(self._watchers), inbox.MOST_COUNTED + 1)
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             log.warning("inboxes cannot be read", extra={"reason": type(error).__name__})
             return
@@ -124,7 +124,7 @@ def add(app: FastAPI, pool: asyncpg.Pool, live: Live, members: site.Members) -> 
         last_event_id: Annotated[str | None, Header(pattern=r"^[0-9]{1,18}$")] = None,
     ) -> AsyncIterator[ServerSentEvent]:
         """``alert`` with an inbox item as JSON for every alert after ``after`` or from now on, its position as id;
-        ``unread`` with the number of unread ones whenever it changes.
+        ``unread`` with the number of unread ones, counted up to 1,000, whenever it changes.
         """
         position = after if last_event_id is None else int(last_event_id)
         with live.watching(institution):

@@ -17,11 +17,10 @@ from services.notifications import inbox, render
 from services.notifications.api import alert_views
 from services.notifications.routing import TOLD
 from services.notifications.settings import Settings
-from services.runtime import clock, sql, web
+from services.runtime import clock, web
 from services.runtime.pages import site
 from services.runtime.pages.forms import Given
 
-_SQL = sql.load(Path(__file__).parent / "sql" / "read.sql")
 _PER_PAGE = 50
 _OPENED_SHOWN = 10
 
@@ -44,6 +43,12 @@ class Asked(BaseModel):
         return f"?{urlencode(given)}" if given else ""
 
 
+class AllAsked(Asked):
+    """All that these filters show, up to the newest that the page showed: what came meanwhile was seen by nobody."""
+
+    hasta: Annotated[int, Query(ge=1, lt=2**63)]
+
+
 def add(app: FastAPI, settings: Settings, pool: asyncpg.Pool, members: site.Members) -> None:
     """Add the pages to the service's application."""
     here = Path(__file__).parent
@@ -53,9 +58,9 @@ def add(app: FastAPI, settings: Settings, pool: asyncpg.Pool, members: site.Memb
 
     @app.get("/", include_in_schema=False)
     async def inboxes() -> HTMLResponse:
-        waiting = {row["recipient"]: row for row in await pool.fetch(_SQL["unread_by_institution"])}
+        waiting = await inbox.unread_by_institution(pool, members().keys())
         known = sorted(members().values(), key=lambda one: (one.code not in waiting, one.name))
-        return made.page("inboxes.html", institutions=known, waiting=waiting)
+        return made.page("inboxes.html", institutions=known, waiting=waiting, most=inbox.MOST_COUNTED)
 
     @app.get("/inbox/{institution}", include_in_schema=False)
     async def one(institution: web.Code, asked: Annotated[Asked, Query()]) -> HTMLResponse:
@@ -76,10 +81,12 @@ def add(app: FastAPI, settings: Settings, pool: asyncpg.Pool, members: site.Memb
             code=institution,
             asked=asked,
             unread=unread,
+            most=inbox.MOST_COUNTED,
             new=[inbox.item(row, members()) for row in new],
             opened=[inbox.item(row, members()) for row in opened],
             more_opened=not asked.ver and len(opened) == _OPENED_SHOWN,
             next=shown[-1]["position"] if len(shown) == limit else None,
+            newest=new[0]["position"] if new else None,
             urgencies=tuple(Urgency),
             kinds={kind: render.title(kind) for kind in KINDS},
         )
@@ -89,6 +96,12 @@ def add(app: FastAPI, settings: Settings, pool: asyncpg.Pool, members: site.Memb
         if await inbox.mark_opened(pool, institution, alert, clock.now()) is None:
             raise HTTPException(404, "no such alert in this inbox")
         return RedirectResponse(f"/inbox/{institution}{asked.query(desde=asked.desde)}", 303)
+
+    @app.post("/inbox/{institution}/open", include_in_schema=False)
+    async def open_all(institution: web.Code, asked: Annotated[AllAsked, Query()]) -> RedirectResponse:
+        filters = inbox.Filters(urgency=asked.urgencia, kind=asked.asunto)
+        await inbox.mark_all_opened(pool, institution, filters, asked.hasta, clock.now())
+        return RedirectResponse(f"/inbox/{institution}{asked.query(hasta=None)}", 303)
 
     @app.get("/alerts", include_in_schema=False)
     async def alerts(referral: UUID, desde: Annotated[int, Query(ge=0, lt=2**63)] = 0) -> HTMLResponse:

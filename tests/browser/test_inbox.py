@@ -1,6 +1,7 @@
 """An inbox is live, can be worked through, and is as useful by loading it again."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -72,6 +73,28 @@ async def test_marked_as_opened_by_everybody_who_looks(
             await expect(page.locator(COUNT)).to_have_text(str(before - 1))
 
 
+async def test_who_works_through_an_inbox_by_keyboard_keeps_the_place_and_hears_the_count(
+    browser: Browser, system: Stack, notifications: str, stories: tuple[Story, ...]
+) -> None:
+    async with opened(browser) as page:
+        await page.goto(f"{notifications}/inbox/{stories[5].sender}")
+        await expect(page.get_by_text("En vivo")).to_be_visible()
+        before = int(await page.locator(COUNT).inner_text()) + 2
+        for _ in range(2):
+            await something_unreadable(system, stories[5].sender)
+        await expect(page.locator(COUNT)).to_have_text(str(before))
+        said = page.get_by_role("status").first
+        await said.evaluate("said => { said.kept = true }")
+        buttons = page.locator(UNREAD).get_by_role("button")
+        following = await buttons.nth(1).get_attribute("id")
+        await buttons.first.press("Enter")
+        await expect(page.locator(COUNT)).to_have_text(str(before - 1))
+        await expect(page.locator(f"#{following}")).to_be_focused()
+        # Readers announce what changes in a region that stays.
+        await expect(said).to_have_text(re.compile(rf"^{before - 1} avisos? sin abrir$"))
+        assert await said.evaluate("said => said.kept")
+
+
 async def test_without_scripts(browser: Browser, notifications: str, stories: tuple[Story, ...]) -> None:
     code = stories[3].recipient
     async with opened(browser, scripts=False) as page:
@@ -83,7 +106,8 @@ async def test_without_scripts(browser: Browser, notifications: str, stories: tu
         await expect(page.locator(COUNT)).to_have_text(str(before - 1))
         await page.get_by_label("Asunto").select_option("requested")
         await page.get_by_role("button", name="Filtrar").click()
-        titles = set(await page.locator(f"{UNREAD} h3").all_inner_texts())
+        titles = await page.locator(f"{UNREAD} h3").all_inner_texts()
+        assert titles
         assert all(title.endswith("Nueva remisión") for title in titles)
 
 
@@ -141,7 +165,8 @@ async def test_another_sites_page_cannot_open_alerts(notifications: str, stories
     async with httpx.AsyncClient(base_url=notifications) as client:
         path = f"/v1/inbox/{stories[0].recipient}"
         alert = (await client.get(path, params={"unread": True})).json()["alerts"][0]["alert"]
-        for asked in (f"{path}/{alert}/read", f"/inbox/{stories[0].recipient}/{alert}/open"):
+        inbox = f"/inbox/{stories[0].recipient}"
+        for asked in (f"{path}/{alert}/read", f"{inbox}/{alert}/open", f"{inbox}/open?hasta=1"):
             assert (await client.post(asked, headers={"sec-fetch-site": "cross-site"})).status_code == 403
 
 
@@ -151,7 +176,7 @@ class Pool:
     looks = 0
     moving = True
 
-    async def fetch(self, _: str, watched: list[str]) -> list[dict[str, Any]]:
+    async def fetch(self, _: str, watched: list[str], __: int) -> list[dict[str, Any]]:
         self.looks += 1
         return [{"recipient": code, "newest": self.looks if self.moving else 0, "unread": 1} for code in watched]
 
@@ -210,3 +235,27 @@ async def test_nobody_begins_with_what_was_true_before(monkeypatch: pytest.Monke
         assert now.newest > looked >= before.newest
     finally:
         running.cancel()
+
+
+async def test_all_are_marked_as_opened_but_what_the_page_did_not_show(
+    browser: Browser, system: Stack, notifications: str, stories: tuple[Story, ...]
+) -> None:
+    code = stories[6].sender
+    async with opened(browser) as page, opened(browser, scripts=False) as still:
+        await page.goto(f"{notifications}/inbox/{code}")
+        await expect(page.get_by_text("En vivo")).to_be_visible()
+        before = int(await page.locator(COUNT).inner_text()) + 2
+        for _ in range(2):
+            await something_unreadable(system, code)
+        await expect(page.locator(COUNT)).to_have_text(str(before))
+        await still.goto(f"{notifications}/inbox/{code}")
+        await something_unreadable(system, code)
+        await expect(page.locator(COUNT)).to_have_text(str(before + 1))
+        await still.get_by_role("button", name="Marcar todos como abiertos").click()
+        await expect(still.locator(COUNT)).to_have_text("1")
+        await something_unreadable(system, code)
+        await expect(page.locator(COUNT)).to_have_text("2")
+        page.on("dialog", lambda dialog: dialog.accept())
+        await page.get_by_role("button", name="Marcar todos como abiertos").press("Enter")
+        await expect(page.locator(COUNT)).to_have_text("0")
+        await expect(page.get_by_role("heading", name="Sin abrir")).to_be_focused()
