@@ -109,8 +109,9 @@ def head_of(record: Record) -> Envelope | Flaw:
 
 def encode(declaration: Declaration) -> tuple[bytes, list[tuple[str, bytes]], bytes]:
     """Key, headers and value of a declaration, ready to be sent. Raises ValidationError for what its verb cannot be."""
-    parts = {"details": declaration.details, "sealed": declaration.sealed}
-    body = BODIES[declaration.envelope.verb](**{name: part for name, part in parts.items() if part is not None})
+    # Left out where there is none: a verb that must have it then says that it is missing.
+    sealed = {"sealed": declaration.sealed} if declaration.sealed else {}
+    body = BODIES[declaration.envelope.verb](details=declaration.details, **sealed)
     value = body.model_dump_json(exclude_none=True).encode()
     return str(declaration.envelope.referral).encode(), declaration.envelope.headers(), value
 

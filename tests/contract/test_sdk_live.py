@@ -112,7 +112,9 @@ async def test_a_group_that_is_divided_anew_ends_no_reader_and_loses_nothing(ref
     group = login(referrals, RECIPIENT) | {"group": "two-readers"}
     async with Inbox(RECIPIENT, **group) as one, Inbox(RECIPIENT, **group) as other:
         reading = {inbox: aiter(inbox) for inbox in (one, other)}
-        asked = {asyncio.ensure_future(anext(items)): inbox for inbox, items in reading.items()}
+        asked: dict[asyncio.Future[Item], Inbox] = {
+            asyncio.ensure_future(anext(items)): inbox for inbox, items in reading.items()
+        }
         first = await first_of(asked)
         has_it = asked.pop(first)
         # What Kafka does with a reader that takes too long over an item: the group goes on without it.
