@@ -143,7 +143,7 @@ async def test_a_lying_sequencer_is_named(
 
 async def test_a_leaf_of_an_older_version_is_verified_as_it_was_read(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(leaf, "VERSION", 1)
-    empty, keyless = (log.arrival(replace(declared(), **change)) for change in ({"value": None}, {"key": None}))
+    empty, keyless = log.arrival(replace(declared(), value=None)), log.arrival(replace(declared(), key=None))
     as_before = keyless._replace(flaw=str(Problem.KEY_NOT_SUBJECT), referral=None)
     await log.sequencer().append([empty._replace(referral=None), as_before, log.arrival(declared())])
     assert (await log.verify()).misfit is None

@@ -35,6 +35,7 @@ async def target(stack: Stack, log: Log, tmp_path: Path, monkeypatch: pytest.Mon
     made = replace(stack.target, state=State(tmp_path))
     shutil.copytree(stack.state.secrets / "database", tmp_path / "secrets" / "database")
     have(made, log.signer)
+    await log.admin.execute("grant select on all tables in schema audit to ruta_operator")  # as provisioning does
     await fill(log)
     seen_file(made.state).write_text(await log.app.fetchval("select note from checkpoint where size = 300"))
     return made

@@ -14,6 +14,8 @@ from fastapi import FastAPI
 
 from contracts import topics
 from contracts.directory import SEED, load
+from contracts.labels import label
+from contracts.values import Problem
 from services.audit import api, comparison, merkle, note, pages, wording
 from services.audit.leaf import Kind
 from services.audit.note import Signer
@@ -128,7 +130,7 @@ async def test_every_kind_of_leaf_has_a_page_with_its_proof(log: Log, client: ht
     for index, said in (
         (0, "Declaración: Acusar recibo"), (DUPLICATE, wording.kind_said({"k": Kind.DUPLICATE})),
         (CONFLICT, wording.kind_said({"k": Kind.CONFLICT})), (GAP, "Kafka los borró antes de que se leyeran"),
-        (UNREADABLE, "El mensaje llegó vacío"), (FACT, "Decisión de Ruta: Ya estaba respondida"),
+        (UNREADABLE, label(Problem.HEADER_MISSING)), (FACT, "Decisión de Ruta: Ya estaba respondida"),
         (RECEIPT, "Constancia de aviso: En la bandeja"),
     ):  # fmt: skip
         page = await shown(client, f"/entries/{index}")
