@@ -106,7 +106,7 @@ def _request(system: System) -> Declaration:
     (asked,) = requests(system, 1)
     details = asked.details
     assert isinstance(details, Requested)
-    sealed = keys.seal(b"{}", asked.envelope.referral, RECEIVER)
+    sealed = keys.seal(b"{}", asked.envelope.referral, None)  # the receiver here has no key
     return replace(asked, details=details.model_copy(update={"recipient": RECEIVER}), sealed=sealed)
 
 
