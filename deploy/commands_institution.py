@@ -14,8 +14,10 @@ from contracts.facts import DuplicateFact, Fact, ParkedFact, QuarantinedFact, Re
 from contracts.sdk import Inbox, Opened, Publisher, SdkError, read_file
 from contracts.sdk.file import read_event
 from contracts.values import State
+from deploy import interruption
 from deploy.commands_inspect import timeline
 from deploy.embedded.errors import StackError
+from deploy.interruption import Interrupted
 from deploy.keys import key_folder, overlay_file
 from deploy.provision import Target
 from deploy.running import running_stack
@@ -78,8 +80,8 @@ def watch(institution: str) -> None:
     """Print what reaches an institution, from now on and what its topic still keeps, until Ctrl-C."""
     target = _member(institution)
     try:
-        asyncio.run(_watch(target, institution))
-    except KeyboardInterrupt:
+        interruption.run(_watch(target, institution))
+    except Interrupted:
         pass
     except (SdkError, keys.BadKeyFile) as problem:
         raise StackError(str(problem)) from problem

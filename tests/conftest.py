@@ -7,7 +7,6 @@ async def test_something(stack: Stack) -> None: ...
 
 import os
 import shutil
-import signal
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -18,9 +17,6 @@ import pytest
 from deploy.embedded.ports import Ports
 from deploy.embedded.stack import Servers, Stack
 from tests.support.engine import no_servers
-
-# Whoever starts the tests in the background of a shell has SIGINT ignored, and so would all that they start.
-signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Machines are shared: how long one example takes says nothing. The seed of a failure is printed.
 hypothesis.settings.register_profile("ruta", deadline=None, print_blob=True)
