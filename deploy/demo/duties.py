@@ -83,7 +83,8 @@ def draw(seed: int, now: datetime) -> tuple[Duty, ...]:
         return UUID(int=random.getrandbits(128), version=4)
 
     scenes = (_ping_pong, _unaccompanied_child, _revocation, _double_referral, _acceptance_reverted, _void)
-    return tuple(scene(new, local_date(now)) for scene in scenes)
+    today = local_date(now)
+    return tuple(scene(new, today) for scene in scenes)
 
 
 New = Callable[[], UUID]

@@ -84,7 +84,7 @@ def draw(directory: Directory, count: int, seed: int, now: datetime) -> tuple[St
     senders, recipients = list(directory.institutions), list(directory.institutions)
     random.shuffle(senders)
     random.shuffle(recipients)
-    stories = []
+    stories, today = [], local_date(now)
     for number in range(count):
         sender = senders[number % len(senders)]
         # Every round of senders meets the recipients one place further on.
@@ -92,7 +92,7 @@ def draw(directory: Directory, count: int, seed: int, now: datetime) -> tuple[St
         recipient = recipients[turn % len(recipients)]
         if recipient is sender:
             recipient = recipients[(turn + 1) % len(recipients)]
-        stories.append(_story(random, number, sender, recipient, local_date(now)))
+        stories.append(_story(random, number, sender, recipient, today))
     return tuple(stories)
 
 

@@ -11,7 +11,7 @@ from services.audit.streams import Streams
 from services.runtime import database, failpoints, kafka, web
 from services.runtime.members import Members
 from services.runtime.process import Job, closing
-from services.runtime.progress import ConsumerProgress, DatabasePulse
+from services.runtime.progress import ConsumerProgress, database_pulse
 from services.runtime.telemetry import Telemetry, age, by_topic, value
 
 
@@ -41,16 +41,13 @@ async def service(settings: Settings) -> AsyncIterator[list[Job]]:
         await stack.enter_async_context(closing(keys_connection))
         pool = await database.pool(settings, application="audit api")
         await stack.enter_async_context(closing(pool))
-        # Not from the pool: long questions of many readers say nothing of whether the server answers.
-        pulse_pool = await database.pool(settings, size=1, application="audit pulse")
-        await stack.enter_async_context(closing(pulse_pool))
         records = consumer(settings)
         await records.start()
         await stack.enter_async_context(closing(records, "stop"))
 
         streams = Streams(records, kafka.Admin(settings).cluster)
         sequencer = Sequencer(writer, reader, keys_connection, signer, streams, telemetry, settings.audit_seen_file)
-        progress, pulse = ConsumerProgress(), DatabasePulse(pulse_pool)
+        progress, pulse = ConsumerProgress(), await stack.enter_async_context(database_pulse(settings, "audit"))
 
         async def missing() -> list[str]:
             waiting = sequencer.missing() or progress.missing(records, sequencer.busy_since)

@@ -17,7 +17,7 @@ from services.referrals.fold import Folded
 from services.referrals.settings import Settings
 from services.referrals.throttle import Throttle
 from services.runtime import clock, kafka, sql, web
-from services.runtime.members import Members
+from services.runtime.members import Members, reachable
 from services.runtime.pipeline import http, pipeline
 from services.runtime.process import Job, every
 from services.runtime.telemetry import age, value
@@ -54,7 +54,7 @@ async def service(settings: Settings) -> AsyncIterator[list[Job]]:
             connection,
             batch,
             unstorable,
-            members.reachable(cluster.topic_ids),
+            reachable(members.current(), cluster.topic_ids),
             settings.internal_errors,
             # A notification takes a lock of the whole database until it is on the disk, and wakes whoever listens.
             notify=not line.relay.active,

@@ -194,8 +194,8 @@ def _stop_duties(chain: Iterable[Referral], because: StopCause) -> Iterator[Chan
     Whoever confirmed and goes on working on it, as a public function may, has perhaps been given data since.
     """
     for one in chain:
-        stopped = one.stop_duty is StopDuty.CONFIRMED and one.state not in ACTIVE
-        if not stopped and one.stop_duty is not StopDuty.OPEN and one.recipient != one.sender:
+        again = one.stop_duty is StopDuty.CONFIRMED and one.state in ACTIVE
+        if (one.stop_duty is None or again) and one.recipient != one.sender:
             yield Change(one.id, applied.StopDutyOpenedFact, legal.StopDuty(holder=one.recipient, because=because))
 
 

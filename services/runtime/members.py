@@ -40,7 +40,3 @@ class Members:
                 raise ValueError(str(error)) from error
             log.error("directory not readable, the last one stays in force", extra={"reason": type(error).__name__})  # noqa: TRY400
         return self._all
-
-    def reachable(self, topic_names: Collection[str]) -> Mapping[str, Institution]:
-        """The members now, without those whose topics are not provisioned."""
-        return reachable(self.current(), topic_names)

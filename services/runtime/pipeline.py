@@ -12,7 +12,7 @@ from services.runtime import database, failpoints, kafka, web
 from services.runtime.intake import Intake, Work
 from services.runtime.kafka import Message
 from services.runtime.process import Job, closing
-from services.runtime.progress import ConsumerProgress, DatabasePulse, Watermark
+from services.runtime.progress import ConsumerProgress, Watermark, database_pulse
 from services.runtime.relay import Relay
 from services.runtime.settings import Settings
 from services.runtime.telemetry import Telemetry, age, by_topic, value
@@ -67,9 +67,6 @@ async def pipeline(
         await stack.enter_async_context(closing(relay_connection))
         pool = await database.pool(settings, application=f"{name} api")
         await stack.enter_async_context(closing(pool))
-        # Not from the pool: long questions of many readers say nothing of whether the server answers.
-        pulse_pool = await database.pool(settings, size=1, application=f"{name} pulse")
-        await stack.enter_async_context(closing(pulse_pool))
         producer = kafka.producer(settings)
         await producer.start()
         await stack.enter_async_context(closing(producer, "stop"))
@@ -113,7 +110,7 @@ async def pipeline(
             pattern=pattern,
             instance=settings.instance,
         )
-        progress, pulse = ConsumerProgress(), DatabasePulse(pulse_pool)
+        progress, pulse = ConsumerProgress(), await stack.enter_async_context(database_pulse(settings, name))
 
         async def missing() -> list[str]:
             return [

@@ -2,11 +2,16 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import asyncpg
+
+from services.runtime import database
+from services.runtime.process import closing
+from services.runtime.settings import Settings
 
 STALL_SECONDS = 10.0
 """How long nothing may move while something waits."""
@@ -110,3 +115,12 @@ class DatabasePulse:
         """Whether the last answer is too old."""
         silent = time.monotonic() - self.answered_at > STALL_SECONDS / 2
         return ["PostgreSQL does not answer"] if silent else []
+
+
+@asynccontextmanager
+async def database_pulse(settings: Settings, name: str) -> AsyncIterator[DatabasePulse]:
+    """The pulse of a service on a connection that nobody else uses: long questions of many readers say nothing of
+    whether the server answers."""
+    pool = await database.pool(settings, size=1, application=f"{name} pulse")
+    async with closing(pool):
+        yield DatabasePulse(pool)

@@ -5,11 +5,8 @@ A throwaway system tells its stories slowly enough for the plots to show somethi
 
 import asyncio
 import base64
-import shutil
 import sys
-import tempfile
 from datetime import UTC, datetime
-from pathlib import Path
 
 from playwright.async_api import Page, async_playwright
 
@@ -18,6 +15,7 @@ from deploy.demo.stories import Story, draw
 from deploy.embedded.ports import Ports
 from deploy.embedded.stack import Stack
 from deploy.embedded.state import CHECKOUT
+from deploy.throwaway import throwaway
 from tests.browser import chromium
 from tests.browser.chromium import Theme, Width, opened
 
@@ -29,10 +27,8 @@ QUALITY = 82
 
 
 async def main() -> None:
-    folder = Path(tempfile.mkdtemp(prefix="ruta-pictures-"))
-    folder.chmod(0o711)  # PostgreSQL's own account must pass through when we are root
-    try:
-        async with Stack(folder / "state", Ports.free(), report=lambda *said: print(*said, sep=": ")) as stack:
+    with throwaway("ruta-pictures-") as place:
+        async with Stack(place.state, Ports.free(), report=lambda *said: print(*said, sep=": ")) as stack:
             await stack.start(*stack.services)
             await stack.start_status()
             for name in (*stack.services, "status"):
@@ -43,8 +39,6 @@ async def main() -> None:
                     await play.request(story)
                     await asyncio.sleep(EVERY)
                 await take(stack, stories)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 async def take(stack: Stack, stories: tuple[Story, ...]) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from contracts.directory import SEED
-from services.runtime.members import Members
+from services.runtime.members import Members, reachable
 
 
 @pytest.fixture
@@ -45,4 +45,4 @@ def test_without_any_directory_there_is_nothing_to_go_on_with(tmp_path: Path) ->
 
 def test_only_members_with_provisioned_topics_can_be_reached(file: Path) -> None:
     members = Members(file)
-    assert set(members.reachable({"ruta.out.imebu.v1"})) == {"imebu"}
+    assert set(reachable(members.current(), {"ruta.out.imebu.v1"})) == {"imebu"}
