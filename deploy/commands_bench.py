@@ -169,8 +169,8 @@ async def _measure_ruta(
 async def _latencies(
     stack: Stack, directory: Directory, seed: int, most: int, result: dict[str, Any], raw: dict[str, Any]
 ) -> None:
-    say("latency: the disk alone")
-    result |= await parts.run_disk(stack)
+    say("latency: the disk and the processors alone")
+    result |= await parts.run_machine(stack, seed)
     tenth = result["ruta_events_per_s"] / 10
     for number, (name, per_s) in enumerate((("50_per_s", 50.0), ("10_percent", tenth))):
         count = round(min(most, per_s * _LATENCY_SECONDS))

@@ -10,7 +10,7 @@ from dataclasses import asdict
 from itertools import chain
 from typing import Any
 
-from deploy.bench import ceiling, disk, latency, naive, processes, restarts, saturate
+from deploy.bench import ceiling, disk, latency, machine, naive, processes, restarts, saturate
 from deploy.bench.load import Load, Row
 from deploy.bench.progress import SQL, RutaProgress, administrator
 from deploy.bench.publish import Sender
@@ -20,6 +20,8 @@ from services.referrals.refold import refold
 
 WARM_UP = 200
 """Events before anything is measured: connections, plans and the broker's compiler get their first work."""
+
+_HANDED_ON, _HANDED_ON_PER_S = 500, 50.0
 
 MAILS_FOR = 15.0
 """Seconds: the rate shows after a few hundred, and a full load leaves tens of thousands."""
@@ -100,9 +102,12 @@ async def run_mails(stack: Stack, seconds: float = MAILS_FOR) -> Figures:
     return {"mails_per_s": round((waiting - left) / took, 1)}
 
 
-async def run_disk(stack: Stack) -> Figures:
-    """What every commit waits for at least, on a system at rest."""
-    return {"disk_sync_ms": latency.percentiles(await asyncio.to_thread(disk.syncs, stack.state.root))}
+async def run_machine(stack: Stack, seed: int) -> Figures:
+    """What every commit and every step from process to process waits for at least, on a system at rest."""
+    return {
+        "disk_sync_ms": latency.percentiles(await asyncio.to_thread(disk.syncs, stack.state.root)),
+        "hand_over_ms": latency.percentiles(await machine.handed_on(_HANDED_ON_PER_S, _HANDED_ON, seed)),
+    }
 
 
 async def run_latency(

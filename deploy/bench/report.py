@@ -18,6 +18,7 @@ _LINES = (
 )
 _LATENCIES = (
     ("disk_sync_ms", "the disk alone: 8 KiB until it is kept"),
+    ("hand_over_ms", "the processors alone: 10 steps of 0.5 ms, 50/s"),
     ("latency_ms_at_50_per_s", "publish → alert readable, 50 per second"),
     ("out_latency_ms_at_50_per_s", "publish → fact on out, 50 per second"),
     ("latency_ms_at_10_percent", "publish → alert readable, at a tenth of full load"),

@@ -2,18 +2,19 @@
 
     python -m deploy.embedded.mail --port 19025 --directory FOLDER
 
-A message is acknowledged (250) only when it is safely on the disk, as a real relay would; on a full disk the sender is
-asked to come again (452).
+A message is acknowledged (250) when its file is whole and in place; on a full disk the sender is asked to come again
+(452). It does not wait for the disk: a real relay has its own, and two syncs per mail beside PostgreSQL's commits were a
+fifth of what the slowest alerts waited for.
 """
 
 import argparse
 import asyncio
-import os
 import socket
 import time
 import uuid
 from pathlib import Path
 
+import uvloop
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 LARGEST_MESSAGE = 10 * 2**20  # bytes
@@ -29,7 +30,7 @@ class MaildirHandler:
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802 (aiosmtpd's name)
         try:
-            await asyncio.to_thread(self._file, envelope)
+            self._file(envelope)
         except OSError:  # aiosmtpd would refuse the message for good
             return "452 4.3.1 insufficient storage"
         return "250 OK"
@@ -43,17 +44,10 @@ class MaildirHandler:
         try:
             with temporary.open("xb") as file:
                 file.write(head.encode() + body)
-                file.flush()
-                os.fsync(file.fileno())
             temporary.rename(self._directory / "new" / name)
         except OSError:
             temporary.unlink(missing_ok=True)
             raise
-        folder = os.open(self._directory / "new", os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
 
 
 async def serve(port: int, directory: Path) -> None:
@@ -85,4 +79,4 @@ if __name__ == "__main__":
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--directory", type=Path, required=True)
     options = parser.parse_args()
-    asyncio.run(serve(options.port, options.directory))
+    uvloop.run(serve(options.port, options.directory))

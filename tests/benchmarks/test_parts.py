@@ -6,10 +6,11 @@ from pathlib import Path
 from statistics import median
 from uuid import UUID
 
+import psutil
 import pytest
 
 from contracts.directory import load as read_directory
-from deploy.bench import latency, load, parts, processes, report
+from deploy.bench import latency, load, machine, parts, processes, report
 from deploy.bench.progress import RutaProgress, administrator
 from deploy.embedded.stack import SERVICES, Stack
 from deploy.ledger import ledger
@@ -57,12 +58,22 @@ def test_what_never_arrived_is_told_before_any_percentile() -> None:
         latency.milliseconds({one: 1.0, other: 1.0}, {one: 1.5}, {one, other})
 
 
-async def test_the_disk_alone_is_measured_and_left_as_it_was(measured: Stack) -> None:
+async def test_the_machine_alone_is_measured_and_left_as_it_was(measured: Stack) -> None:
     before = set(measured.state.root.iterdir())
-    figures = await parts.run_disk(measured)
-    assert figures["disk_sync_ms"].keys() == {"p50", "p95", "p99"}
-    assert 0 < figures["disk_sync_ms"]["p50"] <= figures["disk_sync_ms"]["p99"]
+    figures = await parts.run_machine(measured, seed=5)
+    for name in ("disk_sync_ms", "hand_over_ms"):
+        assert figures[name].keys() == {"p50", "p95", "p99"}
+        assert 0 < figures[name]["p50"] <= figures[name]["p99"]
+    # The work of one step was as long as the quickest of many tries, so all of them cannot take much less.
+    assert figures["hand_over_ms"]["p50"] > machine.PROCESSES * machine.WORK_MS / 2
     assert set(measured.state.root.iterdir()) == before
+
+
+async def test_nothing_is_left_in_a_chain_of_processes() -> None:
+    found = await machine.handed_on(200.0, 40, seed=5)
+    assert len(found) == 40
+    assert min(found) > 0
+    assert not [one for one in psutil.process_iter(["cmdline"]) if machine.__name__ in (one.info["cmdline"] or ())]
 
 
 async def test_every_part_comes_back_after_a_kill(measured: Stack) -> None:
