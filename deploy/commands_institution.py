@@ -5,12 +5,12 @@ import json
 from datetime import datetime
 from pathlib import Path
 from typing import NoReturn
-from zoneinfo import ZoneInfo
 
 from contracts import keys, labels
 from contracts.applied import Applied, RedirectedFact
 from contracts.codec import Declaration
 from contracts.facts import DuplicateFact, Fact, ParkedFact, QuarantinedFact, RefusedFact
+from contracts.moments import COLOMBIA
 from contracts.sdk import Inbox, Opened, Publisher, SdkError, read_file
 from contracts.sdk.file import read_event
 from contracts.values import State
@@ -22,7 +22,6 @@ from deploy.keys import key_folder, overlay_file
 from deploy.provision import Target
 from deploy.running import running_stack
 
-_BOGOTA = ZoneInfo("America/Bogota")
 _SYSTEM = "ruta-publish"
 
 
@@ -139,4 +138,4 @@ def _member(institution: str) -> Target:
 
 
 def _bogota(moment: datetime) -> str:
-    return f"{moment.astimezone(_BOGOTA):%H:%M:%S}"
+    return f"{moment.astimezone(COLOMBIA):%H:%M:%S}"

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import asyncpg
 from rich.console import Console, Group, RenderableType
@@ -14,6 +13,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from contracts.moments import COLOMBIA
 from deploy.database import reader
 from deploy.embedded.stack import Stack
 from deploy.embedded.supervisor import Phase, Status
@@ -22,7 +22,6 @@ from deploy.status.watch import Watch
 from services.runtime import sql
 
 _SQL = sql.load(Path(__file__).parent / "sql" / "operator.sql")
-_BOGOTA = ZoneInfo("America/Bogota")
 _LATEST = 6
 _EVERY = 1.0  # seconds between two looks
 _LINE_EVERY = 30.0  # seconds between two lines where there is no terminal
@@ -145,7 +144,7 @@ def _alerts(latest: Sequence[Any]) -> Table:
                   header_style="dim")  # fmt: skip
     for alert in latest:
         table.add_row(
-            f"{alert['occurred_at'].astimezone(_BOGOTA):%H:%M:%S}",
+            f"{alert['occurred_at'].astimezone(COLOMBIA):%H:%M:%S}",
             alert["recipient"],
             alert["kind"],
             alert["actor"],

@@ -3,8 +3,8 @@
     python -m deploy.embedded.mail --port 19025 --directory FOLDER
 
 A message is acknowledged (250) when its file is whole and in place; on a full disk the sender is asked to come again
-(452). It does not wait for the disk: a real relay has its own, and two syncs per mail beside PostgreSQL's commits were a
-fifth of what the slowest alerts waited for.
+(452). It does not wait for the disk: a real relay has its own, and two syncs per mail beside PostgreSQL's commits were
+a fifth of what the slowest alerts waited for.
 """
 
 import argparse

@@ -48,13 +48,13 @@ async def release(
         what = f"referral {row['root']}" if row["root"] else "an unreadable record"
         while True:
             # Whatever arrives meanwhile waits as long as anything of its chain does, so it is found by the next look.
-            waiting = await connection.fetch(_SQL["queue"], row["queue"])
-            if not waiting:
+            first = await connection.fetch(_SQL["queue"], row["queue"], AT_ONCE)
+            if not first:
                 break
-            done, why = await _step(connection, fetch, members, waiting[:AT_ONCE])
+            done, why = await _step(connection, fetch, members, first)
             released.records += done
             if why:
-                released.waiting.append(f"{what}: {why}, {len(waiting) - done} records wait")
+                released.waiting.append(f"{what}: {why}, {first[0]['waiting'] - done} records wait")
                 break
     return released
 

@@ -28,13 +28,15 @@ select coalesce(root, fact_id) as queue, root
  order by min(position);
 
 -- queue --
--- What waits there, in the order in which it came.
-select f.fact_id, p.topic, f.cluster, f.topic_id, f.partition, f.record_offset, f.digest
+-- The first $2 that wait there, in the order in which they came, each with how many there are. Not "coalesce", which no
+-- index answers.
+select f.fact_id, p.topic, f.cluster, f.topic_id, f.partition, f.record_offset, f.digest, count(*) over () as waiting
   from parked
   join fact as f using (fact_id)
   join intake_position as p using (cluster, topic_id, partition)
- where coalesce(root, fact_id) = $1
- order by f.position;
+ where root = $1 or root is null and fact_id = $1
+ order by f.position
+ limit $2;
 
 -- release --
 delete from parked where fact_id = any($1::uuid[]);
