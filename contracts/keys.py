@@ -74,14 +74,14 @@ def make(codes: Iterable[str], private_folder: Path, overlay_file: Path) -> Over
     keys = {name: _ensure(private_folder / f"{name}.jwk") for name in (VAULT, *sorted(set(codes)))}
     public = {name: key.as_dict(private=False) for name, key in keys.items()}
     overlay = {VAULT: public.pop(VAULT), "institutions": public}
-    _write(overlay_file, json.dumps(overlay, indent=2) + "\n", 0o644)
+    write_whole(overlay_file, json.dumps(overlay, indent=2) + "\n", 0o644)
     return load(overlay_file)
 
 
 def _ensure(path: Path) -> OKPKey:
     if not path.exists():
         key = OKPKey.generate_key("X25519", private=True)
-        _write(path, json.dumps(key.as_dict(private=True)) + "\n", 0o600)
+        write_whole(path, json.dumps(key.as_dict(private=True)) + "\n", 0o600)
     return load_private(path)
 
 
@@ -109,12 +109,17 @@ def _key(jwk: Any, where: str, *, private: bool = False) -> OKPKey:
     return key
 
 
-def _write(path: Path, text: str, mode: int) -> None:
-    # In one step: a reader sees the old file or the new one, and a private key is never readable by others.
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    Path(temporary).chmod(mode)
-    Path(temporary).replace(path)
+def write_whole(path: Path, text: str, mode: int) -> None:
+    """Write a file in one step: a reader sees the old text or the new one, and what is private is never readable by
+    others. Raises OSError, and leaves nothing then."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mkstemp makes it 0600
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).chmod(mode)
+        Path(temporary).replace(path)
+    except OSError:
+        Path(temporary).unlink()  # on a full disk every try would leave one
+        raise

@@ -5,15 +5,17 @@ import json
 from pathlib import Path
 from uuid import UUID
 
+import asyncpg
 from rich.console import Console
 from rich.table import Table
 
 from deploy.commands_inspect import named
 from deploy.database import connected, reader
+from deploy.embedded.errors import StackError
 from deploy.ledger.kafka import cluster, login
 from deploy.provision import Target
 from deploy.running import running_stack
-from services.referrals.release import Released
+from services.referrals.release import Released, ReleasedElsewhere
 from services.referrals.release import release as release_waiting
 from services.runtime import refetch, sql
 from services.runtime.members import reachable
@@ -23,14 +25,8 @@ _SQL = sql.load(Path(__file__).parent / "sql" / "operator.sql")
 
 def listed() -> None:
     """`ruta quarantine list`: coordinates and what to mend; then what waits for its release."""
-    asyncio.run(_listed())
-
-
-async def _listed() -> None:
+    rows, waiting = asyncio.run(found(running_stack()[0]))
     table = Table("received (UTC)", "topic", "offset", "problem", "detail", box=None, pad_edge=False)
-    async with reader(running_stack()[0], "referrals") as connection:
-        rows = await connection.fetch(_SQL["quarantined"])
-        waiting = await connection.fetch(_SQL["waiting"])
     for row in reversed(rows):
         fact = json.loads(row["value"])
         cause = fact["cause"]
@@ -47,6 +43,12 @@ async def _listed() -> None:
         print(f"{what}: {row['records']} records wait for a mend of ours since {row['oldest']:%Y-%m-%d %H:%M:%S}")
 
 
+async def found(target: Target) -> tuple[list[asyncpg.Record], list[asyncpg.Record]]:
+    """The newest records that could not be read, the newest first, and what waits for its release, the oldest first."""
+    async with reader(target, "referrals") as connection:
+        return await connection.fetch(_SQL["quarantined"]), await connection.fetch(_SQL["waiting"])
+
+
 def release(referral: str | None) -> int:
     """`ruta quarantine release`: 0 when nothing waits any more, 1 with what still does. Raises StackError."""
     chosen = named(referral) if referral else None
@@ -59,7 +61,8 @@ def release(referral: str | None) -> int:
 async def run(target: Target, referral: UUID | None = None) -> Released:
     """Release on a running system, with the rules as they are here and now.
 
-    Who has no topics yet is no member, as for intake: a fact for it would stop the relay.
+    Who has no topics yet is no member, as for intake: a fact for it would stop the relay. Raises StackError while
+    another release runs.
     """
     there = await asyncio.to_thread(cluster, target)
     members = reachable(target.directory.by_code, there.topic_ids)
@@ -67,4 +70,7 @@ async def run(target: Target, referral: UUID | None = None) -> Released:
         refetch.fetching(login(target)) as fetch,
         connected(target, "referrals", "referrals_app") as connection,
     ):
-        return await release_waiting(connection, fetch, members, referral)
+        try:
+            return await release_waiting(connection, fetch, members, referral)
+        except ReleasedElsewhere as error:
+            raise StackError("Another release is under way: wait until it has ended.") from error

@@ -8,7 +8,11 @@ select (select count(*) from referrals.referral) as referrals,
        (select count(*) from referrals.fact where outcome = 'refused') as refused,
        (select count(*) from referrals.fact where outcome = 'duplicate') as duplicates,
        (select count(*) from referrals.fact where outcome = 'conflict') as conflicts,
-       (select count(*) from referrals.fact where outcome = 'quarantined') as quarantined,
+       (select count(*)
+          from referrals.fact
+         where outcome = 'quarantined'
+           and (convert_from(value, 'UTF8')::json ->> 'problem' <> 'internal-error'
+                or fact_id in (select fact_id from referrals.parked))) as quarantined,
        (select count(*) from referrals.parked) as parked,
        (select count(*) from notifications.alert) as alerts,
        (select count(*) from notifications.alert where channel = 'email' and status = 'sent') as mails,
@@ -69,8 +73,14 @@ union all
 select 'audit', topic_id, partition, max(next_offset) from audit.span where cluster = $1 group by topic_id, partition;
 
 -- quarantined --
--- The newest records that could not be read.
-select received_at, value from referrals.fact where outcome = 'quarantined' order by position desc limit 500;
+-- The newest records that could not be read; what failed in our own rules only until it is released.
+select received_at, value
+  from referrals.fact
+ where outcome = 'quarantined'
+   and (convert_from(value, 'UTF8')::json ->> 'problem' <> 'internal-error'
+        or fact_id in (select fact_id from referrals.parked))
+ order by position desc
+ limit 500;
 
 -- waiting --
 -- What waits for a mend of our own rules, the oldest first: by chain, and all unreadable records together.

@@ -37,8 +37,10 @@ class Streams:
         self.consumer = consumer
         self.lost: list[str] = []
         """Partitions that end before our position: Kafka has lost what the log holds. Somebody must look."""
-        self.denied: set[str] = set()
-        """Topics we may not read, for instance because their rights are still being made; tried again and again."""
+        self._refused: set[str] = set()
+        """Topics we may not read, for instance because their rights are still being made; tried again at each look."""
+        self._refused_before: set[str] = set()
+        """Those of the look before: nobody can tell that such a topic is read again until a look has passed."""
         self._topic_ids = topic_ids
         self._wanted = Wanted("", {})
         self._seen: Wanted | None = None
@@ -60,7 +62,7 @@ class Streams:
         while True:
             await asyncio.sleep(LISTED_EVERY)
             try:
-                self.denied.clear()
+                self._refused_before, self._refused = self._refused, set()
                 self._seen = await self._list()
             except Exception as error:  # what there is goes on being read; readiness watches the rest
                 log.warning("topics not listed", extra={"reason": type(error).__name__})
@@ -76,11 +78,11 @@ class Streams:
         return Wanted(cluster.id, found)
 
     def _wants(self, topic: str) -> bool:
-        return reading.logged(topic) and topic not in self.denied
+        return reading.logged(topic) and topic not in self._refused
 
     def missing(self) -> list[str]:
         """What is not being read although it should be, in short phrases."""
-        return [*self.lost, *(f"{topic} may not be read" for topic in sorted(self.denied))]
+        return [*self.lost, *(f"{topic} may not be read" for topic in sorted(self._refused | self._refused_before))]
 
     def changed(self) -> Wanted | None:
         """What is to be read, when it is not what is being read."""
@@ -122,7 +124,7 @@ class Streams:
             self._wanted, self._seen = Wanted("", {}), await self._list()
             return []
         except TopicAuthorizationFailedError as error:
-            self.denied.update(map(str, error.args))
+            self._refused.update(map(str, error.args))
             log.warning("a topic may not be read", extra={"topic": str(error.args[0])})
             self._seen = await self._list()
             return []

@@ -98,12 +98,12 @@ def build(
         if institution not in known:
             raise HTTPException(404, "no such institution")
         filters = inbox.Filters(unread=unread or None, urgency=urgency)
-        rows = await inbox.page(pool, institution, filters, after, limit)
+        page = await inbox.page(pool, institution, filters, after, limit)
         return Inbox(
             institution=institution,
             unread=await inbox.unread(pool, institution),
-            alerts=[Item(**inbox.item(row, known)) for row in rows],
-            next=rows[-1]["position"] if len(rows) == limit else None,
+            alerts=[Item(**inbox.item(row, known)) for row in page.rows],
+            next=page.next,
         )
 
     @app.post("/v1/inbox/{institution}/{alert}/read", responses=web.MAY_LACK)

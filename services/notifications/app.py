@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import asyncpg
@@ -23,7 +22,7 @@ from services.runtime import database, kafka, refetch, sql, web
 from services.runtime.members import Members
 from services.runtime.pipeline import http, pipeline
 from services.runtime.process import Job, closing, every
-from services.runtime.telemetry import age, value
+from services.runtime.telemetry import age, oldest_age, value
 
 log = logging.getLogger("ruta.notifications")
 _RELAY = sql.load(Path(__file__).parent / "sql" / "relay.sql")
@@ -39,9 +38,6 @@ LOOKED_AT_EVERY = 5.0
 READ_AGAIN_EVERY = 3600.0
 """Seconds between two looks at the facts that could not be read. The first one, at the start, follows an upgrade; the
 others are for what Kafka or PostgreSQL did not give then."""
-
-UNKNOWN: Mapping[str, Any] = MappingProxyType({"waiting": None, "oldest": None})
-"""The queue while it cannot be counted: a figure that is missing must not end the service."""
 
 
 @asynccontextmanager
@@ -100,21 +96,19 @@ async def service(settings: Settings) -> AsyncIterator[list[Job]]:
         )
         worker = Worker(worker_connection, email, members, settings.mail_sender, after_commit=mailed)
 
-        queue: Mapping[str, Any] = UNKNOWN
+        queue: Mapping[str, Any] | None = None
 
         async def count_queue() -> None:
             nonlocal queue
-            queue = UNKNOWN  # unless there is an answer
             queue = await line.pool.fetchrow(_WORKER["queue"])
 
-        line.telemetry.watch("ruta.mail.waiting", lambda: value(queue["waiting"]))
-        line.telemetry.watch("ruta.mail.age", lambda: value(age(queue["oldest"]) if queue["oldest"] else 0.0))
+        line.telemetry.watch("ruta.mail.waiting", lambda: value(queue["waiting"] if queue else None))
+        line.telemetry.watch("ruta.mail.age", lambda: oldest_age(queue))
 
         unreadable: int | None = None
 
         async def count_unreadable() -> None:
             nonlocal unreadable
-            unreadable = None
             unreadable = await line.pool.fetchval(_UNREADABLE["kept"], topics.SHARED_KEPT)
 
         line.telemetry.watch("ruta.unreadable", lambda: value(unreadable))

@@ -72,12 +72,20 @@ def item(row: asyncpg.Record, members: Mapping[str, Institution]) -> dict[str, A
     }
 
 
-async def page(
-    pool: asyncpg.Pool, institution: str, filters: Filters, after: int | None, limit: int
-) -> Sequence[asyncpg.Record]:
-    """Rows of the alert table, newest first, behind the position ``after``."""
-    asked = (institution, after, filters.unread, limit, filters.urgency, filters.kind)
-    return list(await pool.fetch(_SQL["inbox"], *asked))
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Rows of the alert table, newest first. ``next`` is the position behind which the next page begins, None on the
+    last."""
+
+    rows: Sequence[asyncpg.Record] = ()
+    next: int | None = None
+
+
+async def page(pool: asyncpg.Pool, institution: str, filters: Filters, after: int | None, limit: int) -> Page:
+    """What ``filters`` let through, behind the position ``after``."""
+    asked = (institution, after, filters.unread, limit + 1, filters.urgency, filters.kind)
+    rows = await pool.fetch(_SQL["inbox"], *asked)
+    return Page(rows[:limit], rows[limit - 1]["position"] if len(rows) > limit else None)
 
 
 async def unread(pool: asyncpg.Pool, institution: str) -> int:

@@ -1,6 +1,5 @@
 """The pages of the notification service: all inboxes, one inbox, what became of the alerts about a referral."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
@@ -67,26 +66,25 @@ def add(app: FastAPI, settings: Settings, pool: asyncpg.Pool, members: site.Memb
         if institution not in members():
             raise HTTPException(404, "no such institution")
 
-        async def part(unread: bool, limit: int) -> Sequence[asyncpg.Record]:
+        async def part(unread: bool, limit: int) -> inbox.Page:
             filters = inbox.Filters(unread, asked.urgencia, asked.asunto)
             return await inbox.page(pool, institution, filters, asked.desde, limit)
 
         # The count first: an alert that comes in between is shown again by the stream, never left out.
         unread = await inbox.unread(pool, institution)
-        new = [] if asked.ver else await part(True, _PER_PAGE)
+        new = inbox.Page() if asked.ver else await part(True, _PER_PAGE)
         opened = await part(False, _PER_PAGE if asked.ver else _OPENED_SHOWN)
-        shown, limit = (opened, _PER_PAGE) if asked.ver else (new, _PER_PAGE)
         return made.page(
             "inbox.html",
             code=institution,
             asked=asked,
             unread=unread,
             most=inbox.MOST_COUNTED,
-            new=[inbox.item(row, members()) for row in new],
-            opened=[inbox.item(row, members()) for row in opened],
-            more_opened=not asked.ver and len(opened) == _OPENED_SHOWN,
-            next=shown[-1]["position"] if len(shown) == limit else None,
-            newest=new[0]["position"] if new else None,
+            new=[inbox.item(row, members()) for row in new.rows],
+            opened=[inbox.item(row, members()) for row in opened.rows],
+            more_opened=not asked.ver and opened.next is not None,
+            next=(opened if asked.ver else new).next,
+            newest=new.rows[0]["position"] if new.rows else None,
             urgencies=tuple(Urgency),
             kinds={kind: render.title(kind) for kind in KINDS},
         )

@@ -20,7 +20,7 @@ from services.runtime import clock, kafka, sql, web
 from services.runtime.members import Members, reachable
 from services.runtime.pipeline import http, pipeline
 from services.runtime.process import Job, every
-from services.runtime.telemetry import age, value
+from services.runtime.telemetry import oldest_age, value
 
 _SQL = sql.load(Path(__file__).parent / "sql" / "relay.sql")
 _PARKED = sql.load(Path(__file__).parent / "sql" / "parked.sql")
@@ -84,14 +84,14 @@ async def service(settings: Settings) -> AsyncIterator[list[Job]]:
         async def forget_sealed() -> None:
             await line.pool.execute(_SQL["forget_sealed"], clock.now() - SEALED_KEPT)
 
-        parked: Mapping[str, Any] = {"records": 0, "oldest": None}
+        parked: Mapping[str, Any] | None = None
 
         async def count_parked() -> None:
             nonlocal parked
             parked = await line.pool.fetchrow(_PARKED["waiting"])
 
-        line.telemetry.watch("ruta.parked", lambda: value(parked["records"]))
-        line.telemetry.watch("ruta.parked.age", lambda: value(age(parked["oldest"]) if parked["oldest"] else 0.0))
+        line.telemetry.watch("ruta.parked", lambda: value(parked["records"] if parked else None))
+        line.telemetry.watch("ruta.parked.age", lambda: oldest_age(parked))
         app = api.build(line.pool, line.missing)
         web.expose(app, line.telemetry, line.missing)
         pages.add(app, settings, line.pool, members.current)

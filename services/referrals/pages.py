@@ -120,13 +120,13 @@ def add(app: FastAPI, settings: Settings, pool: asyncpg.Pool, members: site.Memb
 
     @app.get("/pending", include_in_schema=False)
     async def pending() -> HTMLResponse:
-        conflicts = await pool.fetch(_SQL["conflicts"], _MOST)
-        stops = await pool.fetch(_SQL["stop_duties"], None, _MOST)
+        conflicts = await pool.fetch(_SQL["conflicts"], _MOST + 1)
+        stops = await pool.fetch(_SQL["stop_duties"], None, _MOST + 1)
         return made.page(
             "pending.html",
-            conflicts=[(_row(row), restore(row).conflict) for row in conflicts],
-            stops=[_row(row) | {"because": StopCause(row["because"])} for row in stops],
-            more=_MOST in (len(conflicts), len(stops)),
+            conflicts=[(_row(row), restore(row).conflict) for row in conflicts[:_MOST]],
+            stops=[_row(row) | {"because": StopCause(row["because"])} for row in stops[:_MOST]],
+            more=max(len(conflicts), len(stops)) > _MOST,
             most=_MOST,
         )
 

@@ -28,6 +28,10 @@ AT_ONCE = 500
 """Records in one transaction."""
 
 
+class ReleasedElsewhere(RuntimeError):
+    """Another session is releasing: both would decide the same records."""
+
+
 @dataclass(slots=True)
 class Released:
     """How many records got their outcome, and why the others did not: a sentence for each chain that still waits."""
@@ -41,8 +45,21 @@ async def release(
 ) -> Released:
     """Release what waits: all of it, or the chain of one referral. A transaction for each step of each chain.
 
-    ``members`` are those whose topics are provisioned: the relay cannot send a fact to anybody else.
+    ``members`` are those whose topics are provisioned: the relay cannot send a fact to anybody else. Raises
+    ReleasedElsewhere.
     """
+    if not await connection.fetchval(_SQL["begin"]):
+        raise ReleasedElsewhere
+    try:
+        return await _release(connection, fetch, members, referral)
+    finally:
+        if not connection.is_closed():
+            await connection.execute(_SQL["end"])
+
+
+async def _release(
+    connection: asyncpg.Connection, fetch: Fetch, members: Mapping[str, Institution], referral: UUID | None
+) -> Released:
     released = Released()
     for row in await connection.fetch(_SQL["queues"], referral):
         what = f"referral {row['root']}" if row["root"] else "an unreadable record"

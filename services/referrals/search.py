@@ -54,8 +54,8 @@ async def find(pool: asyncpg.Pool, filters: Filters, after: str | None, limit: i
     """A page of what ``filters`` let through, behind the cursor. Raises NotACursor."""
     position = _read_cursor(after) if after else (None, None)
     statement = "referrals" if filters.institution is None else "referrals_of"
-    rows = await pool.fetch(_SQL[statement], *_arguments(filters), *position, limit)
-    return Page(rows, _cursor(rows[-1]) if len(rows) == limit else None)
+    rows = await pool.fetch(_SQL[statement], *_arguments(filters), *position, limit + 1)
+    return Page(rows[:limit], _cursor(rows[limit - 1]) if len(rows) > limit else None)
 
 
 async def count(pool: asyncpg.Pool, filters: Filters) -> Mapping[State, int]:

@@ -14,6 +14,7 @@ from typing import Any
 import asyncpg
 from aiokafka import ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import IllegalStateError, KafkaError
+from confluent_kafka import KafkaException
 
 from contracts.codec import Located, Record
 from services.runtime import failpoints, kafka
@@ -119,9 +120,10 @@ class Intake:
     async def _know(self, names: Iterable[str]) -> kafka.Cluster:
         """The cluster with the ids of these topics; one that was made a moment ago may not be described yet."""
         names, cluster = set(names), self.cluster
-        for _ in range(ATTEMPTS):
+        for attempt in range(ATTEMPTS):
             if cluster is not None and names <= cluster.topic_ids.keys():
                 return cluster
+            await asyncio.sleep(0.05 * attempt)
             cluster = await self.learn()
         raise RuntimeError("a topic that is read is not described")
 
@@ -135,16 +137,17 @@ class Intake:
         before: frozenset[str] = frozenset()
         while True:
             await asyncio.sleep(LISTED_EVERY)
+            consumer = self.consumer.consumer
             try:
                 cluster = await self.learn()
                 others = await self.admin.read_by_others(self.group, self.instance)
-            except Exception as error:
+                if others is None:
+                    continue
+                await self._place_those_made_anew(consumer.assignment(), cluster)
+            except (KafkaException, KafkaError, IllegalStateError, OSError) as error:
+                # Kafka is away or divides the topics anew: the next look tells.
                 log.info("topics not listed", extra={"reason": type(error).__name__})
                 continue
-            if others is None:
-                continue
-            consumer = self.consumer.consumer
-            await self._place_those_made_anew(consumer.assignment(), cluster)
             read = {partition.topic for partition in consumer.assignment()} | others
             now = frozenset(topic for topic in cluster.topic_ids if self.wanted(topic) and topic not in read)
             self.unread = now & before

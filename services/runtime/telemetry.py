@@ -178,6 +178,11 @@ def age(since: datetime) -> float:
     return max(0.0, (clock.now() - since).total_seconds())
 
 
+def oldest_age(queue: Mapping[str, Any] | None) -> list[tuple[float, Attributes]]:
+    """The age of the ``oldest`` that waits, 0 when none does; not known before anybody has looked."""
+    return value(None if queue is None else age(queue["oldest"]) if queue["oldest"] else 0.0)
+
+
 def by_topic(consumer: Any) -> list[tuple[float, Attributes]]:
     """The lag of each topic that a consumer reads."""
     return [(lag, {"topic": topic}) for topic, lag in lags(consumer).items()]

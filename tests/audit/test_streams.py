@@ -5,13 +5,16 @@ from typing import Any
 
 import pytest
 from aiokafka import TopicPartition
+from aiokafka.errors import TopicAuthorizationFailedError
 
 from contracts import topics
+from services.audit import streams
 from services.audit.reading import Arrival, Gap
 from services.audit.streams import Streams, Wanted
 from services.runtime.kafka import Cluster
 from tests.audit.support import CLUSTER, MILLISECONDS
 from tests.support import builders as make
+from tests.support.wire import eventually
 
 pytestmark = pytest.mark.anyio
 
@@ -54,10 +57,10 @@ async def nothing_listed() -> Cluster:
 
 
 async def taken(consumer: Any) -> list[int | tuple[int, int, str]]:
-    streams = Streams(consumer, nothing_listed)
-    await streams.assign(Wanted(CLUSTER, {PARTITION: (CLUSTER, "id", 0)}), {})
+    reading = Streams(consumer, nothing_listed)
+    await reading.assign(Wanted(CLUSTER, {PARTITION: (CLUSTER, "id", 0)}), {})
     items: list[Arrival | Gap] = []
-    while batch := await streams.take(0.0, 100) or await streams.take(0.0, 100):
+    while batch := await reading.take(0.0, 100) or await reading.take(0.0, 100):
         items += batch
     return [(one.first, one.last, one.why) if isinstance(one, Gap) else one.record.offset for one in items]
 
@@ -69,3 +72,47 @@ async def test_a_jump_of_the_client_leaves_no_trace() -> None:
 async def test_a_jump_that_stays_is_a_gap() -> None:
     assert await taken(Consumer({2, 3}, set())) == [0, 1, (2, 3, "hole"), 4, 5]
     assert await taken(Consumer({0, 2, 3, 4}, {1})) == [(0, 0, "hole"), 1, (2, 4, "hole"), 5]
+
+
+class Refusing(Consumer):
+    """It may not read the topic until ``allowed``."""
+
+    def __init__(self) -> None:
+        super().__init__(set(), set())
+        self.allowed, self._client = False, self
+
+    async def set_topics(self, names: list[str]) -> None: ...
+
+    def partitions_for_topic(self, name: str) -> set[int]:
+        return {0}
+
+    async def getmany(self, timeout_ms: int, max_records: int) -> dict[TopicPartition, list[Any]]:
+        if not self.allowed:
+            raise TopicAuthorizationFailedError(PARTITION.topic)
+        return await super().getmany(timeout_ms, max_records)
+
+
+async def test_a_topic_that_may_not_be_read_is_missing_until_a_look_has_passed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streams, "LISTED_EVERY", 0.01)
+    consumer: Any = Refusing()
+
+    async def listed() -> Cluster:
+        return Cluster(CLUSTER, {PARTITION.topic: "id"})
+
+    reading = Streams(consumer, listed)
+    said = []
+    async with reading.listing():
+        for _ in range(50):  # looks go by, and nobody is told once that all is read
+            if (wanted := reading.changed()) is not None:
+                await reading.assign(wanted, {})
+            await reading.take(0.001, 100)
+            said.append(reading.missing())
+        assert said == [[f"{PARTITION.topic} may not be read"]] * 50
+        consumer.allowed = True
+
+        async def all_is_read() -> bool:
+            if (wanted := reading.changed()) is not None:
+                await reading.assign(wanted, {})
+            return bool(await reading.take(0.001, 100)) and not reading.missing()
+
+        await eventually(all_is_read)

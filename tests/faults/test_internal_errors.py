@@ -168,7 +168,9 @@ async def many_failures_stop_intake(system: Broken) -> None:
         return not await system.readiness()
 
     await eventually(ready, 30, "intake going on")
+    assert any(row["records"] for row in (await commands_quarantine.found(system.stack.target))[1])
     assert not (await commands_quarantine.run(system.stack.target)).waiting
+    assert await commands_quarantine.found(system.stack.target) == ([], [])
     found = await system.ledger()
     assert (found.applied, found.quarantined, found.parked) == (20, 0, 0)
 

@@ -117,6 +117,8 @@ async def test_a_referral_from_request_to_closure(own: Stack) -> None:
         assert [one["kind"] for one in inbox["alerts"]] == ["closed", "requested"]
         assert inbox["unread"] == 2
         assert inbox["alerts"][1]["title"] == "Nueva remisión"
+        whole = (await api.get(f"/v1/inbox/{make.SENDER}", params={"limit": 5})).json()
+        assert (len(whole["alerts"]), whole["next"]) == (5, None)  # a page that is just full is the last one
         first = (await api.get(f"/v1/inbox/{make.SENDER}", params={"limit": 3})).json()
         rest = (await api.get(f"/v1/inbox/{make.SENDER}", params={"after": first["next"]})).json()
         kinds = [one["kind"] for one in [*first["alerts"], *rest["alerts"]]]

@@ -13,7 +13,7 @@ from contracts.values import State, Verb
 from deploy.embedded.stack import Stack
 from services.referrals import policy
 from services.referrals.refold import refold
-from services.referrals.release import release
+from services.referrals.release import ReleasedElsewhere, release
 from services.runtime.intake import Halted
 from services.runtime.refetch import Fetch, Place
 from tests.referrals.test_fold import PATH, failing, path
@@ -64,6 +64,19 @@ async def test_a_referral_waits_the_others_flow_and_after_the_mend_all_is_as_it_
     row = await connection.fetchrow("select state, version, changed_at from referral where referral = $1", bad)
     assert tuple(row) == (State.CLOSED, len(PATH), make.NOW)  # the broker's time, not that of the release
     assert (await refold(connection)).differences == ()
+
+
+async def test_one_release_at_a_time(connection: asyncpg.Connection, stack: Stack, schema: str) -> None:
+    other = await connect(stack, "referrals_app", schema)
+    try:
+        await connection.execute("select pg_try_advisory_lock(hashtext('ruta referrals release'))")
+        with pytest.raises(ReleasedElsewhere):
+            await release(other, stored_in_kafka(), make.MEMBERS)
+        await connection.execute("select pg_advisory_unlock_all()")
+        for one in (other, connection, other):  # each ends its own
+            await release(one, stored_in_kafka(), make.MEMBERS)
+    finally:
+        await other.close()
 
 
 async def test_what_fails_again_stays_with_all_that_stands_behind_it(

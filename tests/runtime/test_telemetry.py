@@ -22,7 +22,7 @@ from contracts.values import Verb
 from deploy.embedded.ports import Ports
 from deploy.embedded.stack import SERVICES, Stack
 from services.runtime.metrics import METRICS, Kind
-from services.runtime.telemetry import MAX_LINKS, Telemetry
+from services.runtime.telemetry import MAX_LINKS, Telemetry, oldest_age
 from tests.support import builders as make
 from tests.support import wire
 from tests.support.hostile import Sent
@@ -206,3 +206,10 @@ def test_the_table_follows_the_conventions() -> None:
         assert metric.says
         assert metric.says[0].islower() or metric.says[0].isdigit()
         assert (metric.kind is Kind.HISTOGRAM) == bool(metric.bounds)
+
+
+def test_nobody_is_told_that_nothing_waits_before_somebody_has_looked() -> None:
+    assert oldest_age(None) == []
+    assert oldest_age({"oldest": None}) == [(0.0, {})]
+    ((seconds, _),) = oldest_age({"oldest": datetime(2026, 1, 1, tzinfo=UTC)})
+    assert seconds > 0

@@ -18,6 +18,13 @@ select count(*) as records, count(*) filter (where failed) as failures, min(rece
   from parked
   join fact using (fact_id);
 
+-- begin --
+-- True for the one session that may release, until it has ended.
+select pg_try_advisory_lock(hashtext('ruta referrals release'));
+
+-- end --
+select pg_advisory_unlock(hashtext('ruta referrals release'));
+
 -- queues --
 -- Where records wait, the oldest first: by chain, and each unreadable one alone.
 select coalesce(root, fact_id) as queue, root
