@@ -1,12 +1,13 @@
 """A referral as a row of its table, and back. Pure."""
 
-import asyncpg
+from collections.abc import Mapping
+from typing import Any
 
 from contracts.values import Service, State, Urgency
 from services.referrals.referral import Conflict, Referral, StopDuty
 
 
-def restore(row: asyncpg.Record) -> Referral:
+def restore(row: Mapping[str, Any]) -> Referral:
     """The frozen value of a referral's row."""
     held_from, stop_duty, conflict = row["held_from"], row["stop_duty"], row["conflict"]
     return Referral(
