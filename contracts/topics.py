@@ -31,6 +31,9 @@ RECORD_BYTES = 512 * 1024
 a backlog is refused for ever. The records themselves are bounded where they are made."""
 
 
+INSTITUTION_KEPT = timedelta(days=14)
+"""How long Kafka keeps what an institution sent and what it was told; Ruta keeps sealed parts as long."""
+
 SHARED_KEPT = timedelta(days=30)
 """How long Kafka keeps facts and receipts."""
 
@@ -82,7 +85,7 @@ def _inbound(institution: str, writer: str) -> Topic:
     return Topic(
         name=inbound(institution),
         partitions=1,
-        retention=timedelta(days=14),
+        retention=INSTITUTION_KEPT,
         max_message_bytes=INBOUND_RECORD_BYTES,
         log_append_time=True,
         uncompressed=True,
@@ -95,7 +98,7 @@ def _outbound(institution: str) -> Topic:
     return Topic(
         name=outbound(institution),
         partitions=1,
-        retention=timedelta(days=14),
+        retention=INSTITUTION_KEPT,
         max_message_bytes=RECORD_BYTES,
         log_append_time=False,
         uncompressed=False,

@@ -13,7 +13,7 @@ from contracts.applied import Applied
 from contracts.directory import Institution
 from contracts.facts import RELEASED, Fact
 from deploy.ledger.kafka import OUTBOUND, Seen
-from deploy.ledger.kept import SEALED_KEPT, Kept
+from deploy.ledger.kept import Kept
 from deploy.ledger.stored import Place, StoredAlert, StoredFact
 from services.notifications.routing import plan
 
@@ -253,7 +253,7 @@ def leaves(seen: Sequence[Seen], logged: Counter[Place], kept: Kept = ALL) -> It
 
 def _over(time: datetime, kept: Kept) -> bool:
     """Whether the sealed part of a fact of that time is kept no longer."""
-    return kept.now is not None and kept.now - time > SEALED_KEPT
+    return kept.now is not None and kept.now - time > topics.INSTITUTION_KEPT
 
 
 def _counted(count: int, text: str) -> Misfit:

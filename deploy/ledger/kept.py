@@ -2,16 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from contracts import topics
 from deploy.ledger.kafka import OUTBOUND, Seen
 from deploy.ledger.stored import StoredFact
 from services.runtime.kafka import partition
-
-SEALED_KEPT = timedelta(days=14)
-"""As long as the referral service keeps sealed parts."""
 
 
 @dataclass(frozen=True, slots=True)

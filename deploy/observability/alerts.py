@@ -3,6 +3,11 @@
 from dataclasses import dataclass
 from typing import Any
 
+from contracts import topics
+
+_HALF_KEPT = topics.INSTITUTION_KEPT.days // 2
+"""Days: half of the time for which what waits is in Kafka."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rule:
@@ -74,7 +79,7 @@ RULES = (
         "RutaFactsUnreadable", "max(ruta_unreadable) > 0", 1, True,
         "Facts that notifications cannot read: nobody is alerted of them.",
         "Deploy notifications in the version of referrals; it reads them again at its start, for as long as Kafka has "
-        "them (30 days). Its log names them.",
+        f"them ({topics.SHARED_KEPT.days} days). Its log names them.",
     ),
     Rule(
         "RutaInternalError", _counted('ruta_outcomes_total{reason="internal-error"}', 10), 1, True,
@@ -87,8 +92,8 @@ RULES = (
         "Mend the rules, start the referral service again, then ./ruta quarantine release.",
     ),
     Rule(
-        "RutaParkedNearRetention", "max(ruta_parked_age_seconds) > 7 * 86400", 1, True,
-        "Records that wait for their release are in Kafka for a week more at most.",
+        "RutaParkedNearRetention", f"max(ruta_parked_age_seconds) > {_HALF_KEPT} * 86400", 1, True,
+        f"Records that wait for their release are in Kafka for {_HALF_KEPT} days more at most.",
         "Lengthen retention.ms of their topics now (./ruta quarantine list names them); then mend and release.",
     ),
     Rule(

@@ -4,7 +4,6 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +23,6 @@ from services.runtime.telemetry import oldest_age, value
 
 _SQL = sql.load(Path(__file__).parent / "sql" / "relay.sql")
 _PARKED = sql.load(Path(__file__).parent / "sql" / "parked.sql")
-
-SEALED_KEPT = timedelta(days=14)
-"""As long as the recipient's topic keeps it; afterwards only the recipient has it."""
-
 
 COUNTED_EVERY = 10.0
 """Seconds between two looks at what waits for a mend."""
@@ -82,7 +77,8 @@ async def service(settings: Settings) -> AsyncIterator[list[Job]]:
     ) as line:
 
         async def forget_sealed() -> None:
-            await line.pool.execute(_SQL["forget_sealed"], clock.now() - SEALED_KEPT)
+            # As long as the recipient's topic keeps it; afterwards only the recipient has it.
+            await line.pool.execute(_SQL["forget_sealed"], clock.now() - topics.INSTITUTION_KEPT)
 
         parked: Mapping[str, Any] | None = None
 

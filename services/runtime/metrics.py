@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
+from contracts import topics
 from contracts.receipts import ReceiptStatus
 from contracts.values import Problem
 
@@ -79,7 +80,7 @@ _ALL = (
     ),
     Metric(
         "ruta.parked.age", Kind.GAUGE, "s",
-        "how long the oldest of them has waited; Kafka keeps it for fourteen days", (REFERRALS,),
+        f"how long the oldest of them has waited; Kafka keeps it for {topics.INSTITUTION_KEPT.days} days", (REFERRALS,),
     ),
     Metric(
         "ruta.watermark.age", Kind.GAUGE, "s",
