@@ -22,15 +22,6 @@ from services.runtime.settings import loopback
 
 _SETTLE_WITHIN = 10.0  # seconds until the broker shows what the controller has accepted
 
-# schema: folder of its migrations below services/, the role that owns it
-_MIGRATIONS = {
-    "referrals": ("referrals/migrations", "referrals_owner"),
-    "notifications": ("notifications/migrations", "notifications_owner"),
-    "audit": ("audit/migrations", "audit_owner"),
-    "pgqueuer": ("notifications/migrations_pgqueuer", "notifications_owner"),
-    "audit_keys": ("audit/migrations_keys", "audit_keys_owner"),
-}
-
 
 @dataclass(frozen=True)
 class Target:
@@ -114,21 +105,21 @@ async def migrate(target: Target) -> list[str]:
     applied = []
     connection = await administrator(target)
     try:
-        for schema in _MIGRATIONS:
-            applied += await migrate_schema(connection, schema)
+        for schema in provision_database.SCHEMAS:
+            applied += await migrate_schema(connection, schema.name)
     finally:
         await connection.close()
     return applied
 
 
-async def migrate_schema(connection: asyncpg.Connection, schema: str) -> list[str]:
+async def migrate_schema(connection: asyncpg.Connection, name: str) -> list[str]:
     """Apply the migrations of one schema; returns the names applied. ``connection`` is the superuser's."""
-    folder, role = _MIGRATIONS[schema]
-    path = CHECKOUT / "services" / folder
+    schema = next(one for one in provision_database.SCHEMAS if one.name == name)
+    path = CHECKOUT / "services" / schema.migrations
     if not path.is_dir():
         return []
-    names = await migrations.apply(connection, schema=schema, folder=path, role=role)
-    return [f"{schema}/{name}" for name in names]
+    applied = await migrations.apply(connection, schema=name, folder=path, role=schema.owner)
+    return [f"{name}/{file}" for file in applied]
 
 
 async def everything(target: Target) -> list[str]:

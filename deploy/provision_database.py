@@ -15,21 +15,23 @@ OPERATOR = "ruta_operator"
 
 @dataclass(frozen=True)
 class Schema:
-    """A schema, the role that owns it (no login), the role that uses it (login), and whether the operator reads it."""
+    """A schema, the role that owns it (no login), the role that uses it (login), the folder of its migrations below
+    ``services/``, and whether the operator reads it."""
 
     name: str
     owner: str
     login: str
+    migrations: str
     operator_reads: bool = True
 
 
 SCHEMAS = (
-    Schema("referrals", "referrals_owner", "referrals_app"),
-    Schema("notifications", "notifications_owner", "notifications_app"),
-    Schema("pgqueuer", "notifications_owner", "notifications_app"),
-    Schema("audit", "audit_owner", "audit_app"),
+    Schema("referrals", "referrals_owner", "referrals_app", "referrals/migrations"),
+    Schema("notifications", "notifications_owner", "notifications_app", "notifications/migrations"),
+    Schema("pgqueuer", "notifications_owner", "notifications_app", "notifications/migrations_pgqueuer"),
+    Schema("audit", "audit_owner", "audit_app", "audit/migrations"),
     # The keys that make the log readable: destroyed to erase, and read by nobody but their own login.
-    Schema("audit_keys", "audit_keys_owner", "audit_keys_app", operator_reads=False),
+    Schema("audit_keys", "audit_keys_owner", "audit_keys_app", "audit/migrations_keys", operator_reads=False),
 )
 LOGINS = (*dict.fromkeys(schema.login for schema in SCHEMAS), OPERATOR)
 

@@ -15,12 +15,11 @@ from typing import NamedTuple
 
 import asyncpg
 
-from deploy import provision
+from deploy import provision, provision_database
 from deploy.provision import Target
 
 WRITERS = 2
 EVENTS_PER_TRANSACTION = 1_000
-_SCHEMAS = ("referrals", "notifications", "pgqueuer", "audit", "audit_keys")
 _SHELF = ("migration", "intake_position", "relay_cursor")
 """Tables of positions: their rows change, they do not grow."""
 
@@ -72,7 +71,8 @@ async def prepared(target: Target, events: int) -> AsyncIterator[Prepared]:
     connection = await provision.administrator(target)
     try:
         await connection.execute("drop schema if exists ceiling cascade; create schema ceiling")
-        tables = [(row["schema"], row["name"]) for row in await connection.fetch(_TABLES, _SCHEMAS, _SHELF)]
+        schemas = [schema.name for schema in provision_database.SCHEMAS]
+        tables = [(row["schema"], row["name"]) for row in await connection.fetch(_TABLES, schemas, _SHELF)]
         for schema, name in tables:
             await connection.execute(f"create table ceiling.{schema}_{name} (like {schema}.{name} including all)")
         parts = max(1, math.ceil(events / EVENTS_PER_TRANSACTION))
