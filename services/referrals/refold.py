@@ -7,9 +7,8 @@ from uuid import UUID
 
 import asyncpg
 
+from contracts import facts
 from contracts.applied import Applied
-from contracts.envelope import Flaw
-from contracts.facts import decode, headers
 from services.referrals.referral import Referral, evolve
 from services.referrals.rows import restore
 from services.runtime import sql
@@ -63,11 +62,14 @@ async def _facts(connection: asyncpg.Connection) -> AsyncIterator[asyncpg.Record
 
 def _fold(states: dict[UUID, Referral], row: asyncpg.Record) -> str | None:
     id = row["referral"]  # noqa: A001
-    fact = decode(tuple(headers(row["fact_id"], "", row["received_at"], str(id), id, row["need"], None)), row["value"])
-    if isinstance(fact, Flaw) or not isinstance(fact.data, Applied):
+    try:
+        data = facts.read(row["value"])
+    except ValueError:
+        data = None
+    if not isinstance(data, Applied):
         return f"fact {row['fact_id']} cannot be read as an applied one"
     try:
-        states[id] = evolve(states.get(id), id, row["need"], fact.data)
+        states[id] = evolve(states.get(id), id, row["need"], data)
     except ValueError as error:
         return f"fact {row['fact_id']}: {error}"
     return None

@@ -81,7 +81,7 @@ select *
 
 -- applied_facts --
 -- What the state is folded from.
-select position, fact_id, referral, need, received_at, value
+select position, fact_id, referral, need, value
   from fact
  where version is not null and position > $1
  order by position
