@@ -56,10 +56,7 @@ async def service(settings: Settings) -> AsyncIterator[list[Job]]:
         """Where Prometheus finds every process."""
         return targets(settings.processes)
 
-    async def http() -> None:
-        await web.serve(app, settings.http_host, settings.http_port)
-
-    yield [watch.run, http]
+    yield [watch.run, web.job(app, settings)]
 
 
 class Drawing:

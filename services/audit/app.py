@@ -68,10 +68,7 @@ async def service(settings: Settings) -> AsyncIterator[list[Job]]:
         telemetry.watch("ruta.tree.size", lambda: value(sequencer.signed and sequencer.signed[0]))
         telemetry.watch("ruta.checkpoint.age", lambda: value(sequencer.signed and age(sequencer.signed[1])))
 
-        async def http() -> None:
-            await web.serve(app, settings.http_host, settings.http_port)
-
-        jobs: list[Job] = [sequencer.run, pulse.run, http]
+        jobs: list[Job] = [sequencer.run, pulse.run, web.job(app, settings)]
         if (seen_file := settings.audit_seen_file) is not None:
             jobs.append(lambda: seen.keep(seen_file, lambda: sequencer.checkpoint))
         yield jobs

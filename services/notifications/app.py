@@ -20,7 +20,7 @@ from services.notifications.settings import Settings
 from services.notifications.worker import Letter, Worker
 from services.runtime import database, kafka, refetch, sql, web
 from services.runtime.members import Members
-from services.runtime.pipeline import http, pipeline
+from services.runtime.pipeline import pipeline
 from services.runtime.process import Job, closing, every
 from services.runtime.telemetry import age, oldest_age, value
 
@@ -134,4 +134,4 @@ async def service(settings: Settings) -> AsyncIterator[list[Job]]:
             every(LOOKED_AT_EVERY, "counting unreadable facts", count_unreadable),
             every(READ_AGAIN_EVERY, "reading facts again", read_again),
         ]
-        yield [*line.jobs, worker.run, streams.run, http(app, settings), *beside]
+        yield [*line.jobs, worker.run, streams.run, web.job(app, settings), *beside]

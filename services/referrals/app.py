@@ -17,7 +17,7 @@ from services.referrals.settings import Settings
 from services.referrals.throttle import Throttle
 from services.runtime import clock, kafka, sql, web
 from services.runtime.members import Members, reachable
-from services.runtime.pipeline import http, pipeline
+from services.runtime.pipeline import pipeline
 from services.runtime.process import Job, every
 from services.runtime.telemetry import oldest_age, value
 
@@ -96,4 +96,4 @@ async def service(settings: Settings) -> AsyncIterator[list[Job]]:
                 every(3600, "housekeeping", forget_sealed),
                 every(COUNTED_EVERY, "counting what is parked", count_parked),
             ]
-            yield [*line.jobs, http(app, settings), *beside]
+            yield [*line.jobs, web.job(app, settings), *beside]

@@ -6,7 +6,6 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from dataclasses import dataclass
 
 import asyncpg
-from fastapi import FastAPI
 
 from services.runtime import database, failpoints, kafka, web
 from services.runtime.intake import Intake, Work
@@ -135,8 +134,3 @@ async def pipeline(
                     intake.ended.set()
 
         yield Pipeline(intake, relay, pool, telemetry, missing, (intake.run, relay.run, pulse.run), reading)
-
-
-def http(app: FastAPI, settings: Settings) -> Job:
-    """Serving ``app`` as a job."""
-    return lambda: web.serve(app, settings.http_host, settings.http_port)

@@ -15,6 +15,8 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import BaseModel, BeforeValidator, StringConstraints
 
 from contracts.envelope import read_time
+from services.runtime.process import Job
+from services.runtime.settings import PageSettings
 from services.runtime.telemetry import Telemetry, value
 
 Missing = Callable[[], Awaitable[list[str]]]
@@ -96,12 +98,18 @@ def expose(app: FastAPI, telemetry: Telemetry, missing: Missing) -> None:
         return Response(telemetry.exposition(), media_type=CONTENT_TYPE_LATEST)
 
 
-async def serve(app: FastAPI, host: str, port: int) -> None:
-    """Serve until cancelled. The process handles the signals, so uvicorn must not."""
+def job(app: FastAPI, settings: PageSettings) -> Job:
+    """Serving ``app`` as a job. The process handles the signals, so uvicorn must not."""
     config = uvicorn.Config(
-        app, host=host, port=port, log_config=None, access_log=False, server_header=False, lifespan="off"
+        app,
+        host=settings.http_host,
+        port=settings.http_port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        lifespan="off",
     )
-    await _Server(config).serve()
+    return _Server(config).serve
 
 
 class _Server(uvicorn.Server):
