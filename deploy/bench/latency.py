@@ -143,7 +143,6 @@ async def watching(target: Target, institutions: Collection[str]) -> AsyncIterat
 
 
 async def _at_the_end(consumer: AIOKafkaConsumer, names: Sequence[str]) -> None:
-    consumer._client.set_topics(names)
     last: dict[TopicPartition, int] = await ends(consumer, names)
     consumer.assign(list(last))
     for place, end in last.items():

@@ -84,7 +84,7 @@ select received_at, value
 
 -- waiting --
 -- What waits for a mend of our own rules, the oldest first: by chain, and all unreadable records together.
-select root, bool_or(failed) as failed, count(*) as records, min(received_at) as oldest
+select root, count(*) as records, min(received_at) as oldest
   from referrals.parked
   join referrals.fact using (fact_id)
  group by root

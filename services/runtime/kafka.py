@@ -40,6 +40,9 @@ METADATA_MAX_AGE_MS = 3_000
 POLL_MS = 500
 """How long a poll without records waits; it ends with the first one."""
 
+MAX_RECORDS = 2_000
+"""The largest batch: a backlog is taken in pieces of this size."""
+
 FETCH_BYTES = topics.INBOUND_RECORD_BYTES + 64 * 1024
 """More than any topic's record limit: a record beyond the fetch limit would be skipped without a word."""
 
@@ -235,7 +238,6 @@ def subscribe(
     names: Sequence[str] = (),
     pattern: str | None = None,
     instance: str,
-    max_records: int = 2_000,
 ) -> Any:
     """Subscribe a batch handler: the only place in the services where a subscriber is made.
 
@@ -246,7 +248,7 @@ def subscribe(
         *names,
         pattern=pattern,
         batch=True,
-        max_records=max_records,
+        max_records=MAX_RECORDS,
         group_id=group,
         group_instance_id=member(group, instance),
         partition_assignment_strategy=ASSIGNORS,
@@ -262,7 +264,7 @@ def subscribe(
     subscriber(handler)
 
     async def whatever_waits(consumer: AIOKafkaConsumer) -> Batch:
-        found = await consumer.getmany(timeout_ms=POLL_MS, max_records=max_records)
+        found = await consumer.getmany(timeout_ms=POLL_MS, max_records=MAX_RECORDS)
         return tuple(chain.from_iterable(found.values()))
 
     # FastStream sleeps after a poll without records, as long as the poll waited: what comes meanwhile lies there.

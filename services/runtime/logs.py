@@ -17,17 +17,12 @@ FIELDS = (
     "outcomes",
     "position",
     "size",
-    "fact",
-    "alert",
     "reason",
-    "port",
     "seconds",
-    "signal",
-    "missing",
     "attempt",
     "suppressed",
 )
-"""What a log line may say beside its message: coordinates, counts, codes and random ids."""
+"""What a log line may say beside its message: coordinates, counts and codes."""
 
 REPEATED_AFTER = 30.0
 """Seconds for which the same line of a library is not written again; its clients write many each second while Kafka
@@ -92,7 +87,7 @@ def _template(record: logging.LogRecord) -> str:
     return str(record.msg).partition("\n")[0]
 
 
-def configure(service: str, level: int = logging.INFO, *, now: Callable[[], float] = time.monotonic) -> logging.Logger:
+def configure(service: str, *, now: Callable[[], float] = time.monotonic) -> logging.Logger:
     """Send every log line of this process to standard output as JSON; returns the service's own logger.
 
     Of what libraries repeat, one line in ``REPEATED_AFTER`` seconds of ``now`` is written.
@@ -102,7 +97,7 @@ def configure(service: str, level: int = logging.INFO, *, now: Callable[[], floa
     handler.setFormatter(_JsonLine(service))
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     own = logging.getLogger("ruta")
-    own.setLevel(level)
+    own.setLevel(logging.INFO)
     return own
 
 

@@ -14,7 +14,7 @@ select count(*) from parked where failed;
 
 -- waiting --
 -- How many records wait for their release, and since when the oldest does.
-select count(*) as records, count(*) filter (where failed) as failures, min(received_at) as oldest
+select count(*) as records, min(received_at) as oldest
   from parked
   join fact using (fact_id);
 
