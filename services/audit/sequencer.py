@@ -46,15 +46,11 @@ STANDBY_SECONDS = 1.0
 def consumer(settings: Settings) -> AIOKafkaConsumer:
     """A consumer without a group: positions are in the log's own batches.
 
-    Uncommitted records are read too, because a decision may have been made on them. ``none``: a position that Kafka
-    does not have is an error here, never a silent jump.
+    Uncommitted records are read too, because a decision may have been made on them.
     """
-    return AIOKafkaConsumer(
-        **kafka.client_options(settings),
-        enable_auto_commit=False,
-        auto_offset_reset="none",
+    return kafka.reader(
+        kafka.client_options(settings),
         isolation_level="read_uncommitted",
-        max_partition_fetch_bytes=kafka.FETCH_BYTES,
         fetch_max_bytes=FETCH_TOTAL_BYTES,
         fetch_min_bytes=GATHER_BYTES,
         fetch_max_wait_ms=GATHER_MS,

@@ -140,9 +140,12 @@ def record(raw: ConsumerRecord) -> Record:
     return Record(raw.topic, raw.partition, raw.offset, raw.timestamp, raw.key, raw.headers, raw.value)
 
 
-def reader(options: Mapping[str, Any]) -> AIOKafkaConsumer:
-    """A consumer without a group: its user says where it reads, and nothing moves it from there."""
-    return AIOKafkaConsumer(**options, auto_offset_reset="none", max_partition_fetch_bytes=FETCH_BYTES)
+def reader(options: Mapping[str, Any], **fetching: Any) -> AIOKafkaConsumer:
+    """A consumer without a group: its user says where it reads, and nothing moves it from there.
+
+    ``none``: a position that Kafka does not have is an error here, never a silent jump.
+    """
+    return AIOKafkaConsumer(**options, auto_offset_reset="none", max_partition_fetch_bytes=FETCH_BYTES, **fetching)
 
 
 def producer(settings: Settings) -> AIOKafkaProducer:
