@@ -3,7 +3,6 @@
 A leaf holds ids, codes and digests only. Whoever asks is not logged yet, so the service answers on loopback only.
 """
 
-from base64 import b64encode
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -17,7 +16,7 @@ from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel
 
 from services.audit import leaf as leaves
-from services.audit import merkle, proofs
+from services.audit import merkle, note, proofs
 from services.audit.note import Verifier
 from services.audit.predecessor import Predecessor, Reason
 from services.runtime import clock, sql, web
@@ -124,7 +123,7 @@ def build(pool: asyncpg.Pool, verifier: Verifier, missing: web.Missing, closed: 
             origin=verifier.name,
             vkey=verifier.vkey,
             size=newest.size if newest else 0,
-            root=_b64(newest.root if newest else merkle.EMPTY_ROOT),
+            root=note.b64(newest.root if newest else merkle.EMPTY_ROOT),
             stored_at=newest and newest.stored_at,
             checkpoint_age_seconds=newest and (clock.now() - newest.stored_at).total_seconds(),
             closed=[
@@ -150,10 +149,10 @@ def build(pool: asyncpg.Pool, verifier: Verifier, missing: web.Missing, closed: 
         return ProofView(
             index=index,
             leaf=found.leaf.decode(),
-            leaf_hash=_b64(found.leaf_hash),
+            leaf_hash=note.b64(found.leaf_hash),
             size=found.newest.size,
-            root=_b64(found.newest.root),
-            proof=[_b64(one) for one in found.path],
+            root=note.b64(found.newest.root),
+            proof=[note.b64(one) for one in found.path],
             checkpoint=found.newest.note,
         )
 
@@ -166,10 +165,10 @@ def build(pool: asyncpg.Pool, verifier: Verifier, missing: web.Missing, closed: 
             raise HTTPException(404, "the log is not that long")
         return ConsistencyView(
             old_size=size,
-            old_root=_b64(found.root),
+            old_root=note.b64(found.root),
             size=found.newest.size,
-            root=_b64(found.newest.root),
-            proof=[_b64(one) for one in found.path],
+            root=note.b64(found.newest.root),
+            proof=[note.b64(one) for one in found.path],
             checkpoint=found.newest.note,
         )
 
@@ -187,7 +186,3 @@ def build(pool: asyncpg.Pool, verifier: Verifier, missing: web.Missing, closed: 
         return EntriesView(entries=[EntryView(**{**row, "leaf": leaves.read(row["leaf"])}) for row in rows])
 
     return app
-
-
-def _b64(content: bytes) -> str:
-    return b64encode(content).decode()

@@ -36,7 +36,7 @@ class Verifier:
     @property
     def vkey(self) -> str:
         """The key as one line of text, as other implementations read it."""
-        return f"{self.name}+{self.id.hex()}+{_b64(bytes([ED25519]) + self.key.public_bytes_raw())}"
+        return f"{self.name}+{self.id.hex()}+{b64(bytes([ED25519]) + self.key.public_bytes_raw())}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Signer:
     def text(self) -> str:
         """The private key as one line of text (the form of Go's note package). A secret."""
         seed = bytes([ED25519]) + self.key.private_bytes_raw()
-        return f"{_SEED_PREFIX}{self.verifier.name}+{self.verifier.id.hex()}+{_b64(seed)}"
+        return f"{_SEED_PREFIX}{self.verifier.name}+{self.verifier.id.hex()}+{b64(seed)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class Checkpoint:
     @property
     def text(self) -> str:
         """The note's text. Without extension lines: witnesses reject them."""
-        return f"{self.origin}\n{self.size}\n{_b64(self.root)}\n"
+        return f"{self.origin}\n{self.size}\n{b64(self.root)}\n"
 
 
 def signer(name: str, key: Ed25519PrivateKey) -> Signer:
@@ -95,7 +95,7 @@ def read_vkey(text: str) -> Verifier:
 def sign(text: str, by: Signer) -> str:
     """The signed note of a text. Raises Unacceptable for a text that no note can have."""
     _check_text(text)
-    return f"{text}\n{_DASH}{by.verifier.name} {_b64(by.verifier.id + by.key.sign(text.encode()))}\n"
+    return f"{text}\n{_DASH}{by.verifier.name} {b64(by.verifier.id + by.key.sign(text.encode()))}\n"
 
 
 def read(note: str, known: Sequence[Verifier]) -> str:
@@ -185,7 +185,8 @@ def _valid_name(name: str) -> bool:
     return bool(name) and "+" not in name and not any(c.isspace() for c in name)
 
 
-def _b64(content: bytes) -> str:
+def b64(content: bytes) -> str:
+    """Bytes as a note writes them."""
     return b64encode(content).decode()
 
 
@@ -194,6 +195,6 @@ def _unb64(text: str) -> bytes:
         decoded = b64decode(text, validate=True)
     except (Base64Error, ValueError):
         raise Unacceptable("this is not base64") from None
-    if _b64(decoded) != text:
+    if b64(decoded) != text:
         raise Unacceptable("this is not canonical base64")
     return decoded

@@ -4,7 +4,6 @@ They show what leaves hold: ids, codes and digests. Every check made here can be
 a key that the reader has from elsewhere.
 """
 
-from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,7 +18,7 @@ from pydantic import BaseModel, Field, StringConstraints
 
 from contracts.directory import Institution
 from services.audit import leaf as leaves
-from services.audit import merkle, proofs, wording
+from services.audit import merkle, note, proofs, wording
 from services.audit.comparison import Log, compare
 from services.audit.leaf import Kind
 from services.runtime import sql, web
@@ -64,7 +63,7 @@ def add(
     pool, vkey = log.pool, log.vkey
     here = Path(__file__).parent
     made = site.add(app, "audit", here, addresses=settings.addresses, members=members, web_assets=settings.web_assets)
-    made.templates.filters["base64"] = _b64
+    made.templates.filters["base64"] = note.b64
     made.templates.globals["writer"] = lambda code: wording.services().get(code) or made.institution(code)
 
     @app.get("/", include_in_schema=False)
@@ -148,7 +147,3 @@ def _id(text: str | None) -> UUID | None:
         return UUID(text) if text else None
     except ValueError:
         return None
-
-
-def _b64(content: bytes) -> str:
-    return b64encode(content).decode()

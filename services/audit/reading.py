@@ -23,7 +23,7 @@ _OWN_TYPE = re.compile(
 LOST, HOLE, CLOSED = "lost", "hole", "closed"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_LAST_MILLISECOND = 253_402_300_799_999
+LAST_MILLISECOND = 253_402_300_799_999
 """The end of the year 9999: a producer's clock may say anything."""
 
 
@@ -118,5 +118,5 @@ def _read_own(record: Record, cluster: str, topic_id: str, whose: str) -> Arriva
 
 def month(milliseconds: int) -> str:
     """The UTC month of a broker time: ``2026-11``. Times that no calendar has count as the first month or the last."""
-    bounded = min(max(milliseconds, 0), _LAST_MILLISECOND)
+    bounded = min(max(milliseconds, 0), LAST_MILLISECOND)
     return f"{_EPOCH + timedelta(milliseconds=bounded):%Y-%m}"

@@ -104,7 +104,7 @@ def assemble(head: Head, items: Sequence[Arrival | Gap], known: Known) -> Batch:
 def check(before: Head, batch: Batch) -> None:
     """Hash the bytes that are about to be stored again, another way. Raises Corrupted; then nothing is signed."""
     frontier = merkle.extend(before.size, before.frontier, [merkle.leaf_hash(one) for one in batch.leaves])
-    if not merkle.fold(frontier) == tiles.tree_root(batch.head.edge) == batch.head.root:
+    if not merkle.fold(frontier) == merkle.fold(tiles.frontier(batch.head.edge)) == batch.head.root:
         raise Corrupted("the root of the stored bytes is another one")
 
 

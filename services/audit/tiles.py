@@ -78,12 +78,12 @@ def root(hashes: bytes) -> bytes:
     return row[0]
 
 
-def tree_root(edge: Edge) -> bytes:
-    """The root of the tree whose edge this is, from the tiles alone."""
+def frontier(edge: Edge) -> merkle.Frontier:
+    """The frontier of the tree whose edge this is, from the tiles alone."""
     subtrees: list[bytes] = []
     for level in reversed(edge):
         subtrees += merkle.extend(0, (), level)
-    return merkle.fold(subtrees)
+    return tuple(subtrees)
 
 
 def place(node: Node) -> tuple[int, int, int, int]:

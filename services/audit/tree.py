@@ -33,10 +33,7 @@ async def head(connection: asyncpg.Connection, verifier: Verifier) -> Head:
     if await connection.fetchval(_SQL["entries_end"]) != size:
         raise NotOurs("leaves and batches end at different places")
     edge = tuple([await _hashes(connection, level, n, width) for level, n, width in tiles.widths(size)])
-    subtrees: list[bytes] = []
-    for level in reversed(edge):
-        subtrees += merkle.extend(0, (), level)
-    found = Head(size, tuple(subtrees), edge)
+    found = Head(size, tiles.frontier(edge), edge)
     if last is None:
         return found
     if found.root != last["root"]:

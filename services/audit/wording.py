@@ -15,12 +15,9 @@ from contracts.labels import label
 from contracts.receipts import ReceiptStatus
 from contracts.values import Problem, Verb
 from services.audit.leaf import Kind
-from services.audit.reading import CLOSED
+from services.audit.reading import CLOSED, LAST_MILLISECOND
 
 CATALOGUE = Path(__file__).parent / "locales" / "es_CO.toml"
-
-_LAST_MILLISECOND = 253_402_000_000_000
-"""Within the year 9999: beyond it a producer's clock said something that no calendar has."""
 
 _TYPE = ".v"
 """What stands between a type's name and its version."""
@@ -102,7 +99,7 @@ def _written(name: str, value: str | int) -> str:
     match name:
         case "k":
             return kind(Kind(str(value)))
-        case "kt" if 0 <= int(value) <= _LAST_MILLISECOND:
+        case "kt" if 0 <= int(value) <= LAST_MILLISECOND:
             return moments.moment(datetime.fromtimestamp(int(value) / 1000, UTC))
         case "time":
             with suppress(OverflowError):  # the first hours of the year 1 are before any time in Colombia
