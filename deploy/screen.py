@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import asyncpg
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.table import Table
@@ -19,7 +18,7 @@ from deploy.embedded.stack import Stack
 from deploy.embedded.supervisor import Phase, Status
 from deploy.status.readings import COUNTED, Look, highest, quantile, total
 from deploy.status.watch import Watch
-from services.runtime import sql
+from services.runtime import database, sql
 
 _SQL = sql.load(Path(__file__).parent / "sql" / "operator.sql")
 _LATEST = 6
@@ -55,7 +54,7 @@ async def _every(stack: Stack, seconds: float, use: Callable[[Mapping[str, Any],
             async with asyncio.timeout(5), reader(target, "referrals") as connection:
                 counts = await connection.fetchrow(_SQL["counts"]) or {}
                 latest = await connection.fetch(_SQL["latest_alerts"], _LATEST)
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        except database.AWAY:
             pass  # PostgreSQL is being restarted: the last figures stay on the screen
         use(counts, latest)
         await asyncio.sleep(seconds)

@@ -10,7 +10,6 @@ from math import isnan
 from random import Random
 from statistics import median
 
-import asyncpg
 from aiokafka.errors import KafkaError
 
 from deploy.bench.progress import RutaProgress, administrator
@@ -21,7 +20,7 @@ from deploy.faults.system import System, system
 from deploy.faults.waiting import eventually
 from deploy.ledger import ledger
 from deploy.ledger.checks import Kind
-from services.runtime import failpoints
+from services.runtime import database, failpoints
 
 RUNS_PER_SYSTEM = 20
 """The ledger looks at everything there is, so a system that has seen much is slow to judge."""
@@ -42,7 +41,7 @@ _QUIET_WITHIN = 240
 WORTH_TELLING = 10.0
 """Seconds from which it is told what a run has spent its time with."""
 
-_AWAY = (StackError, OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
+_AWAY = (StackError, *database.AWAY)
 
 
 @dataclass(frozen=True)

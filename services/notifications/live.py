@@ -20,7 +20,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from services.notifications import inbox
 from services.notifications.inbox import Item
-from services.runtime import sql, web
+from services.runtime import database, sql, web
 from services.runtime.pages import site
 
 log = logging.getLogger("ruta.live")
@@ -68,7 +68,7 @@ class Live:
     async def _look(self) -> None:
         try:
             rows = await self._pool.fetch(_SQL["marks"], list(self._watchers), inbox.MOST_COUNTED + 1)
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except database.AWAY as error:
             log.warning("inboxes cannot be read", extra={"reason": type(error).__name__})
             return
         found = {row["recipient"]: Mark(row["newest"], row["unread"]) for row in rows}
@@ -147,7 +147,7 @@ async def _since(pool: asyncpg.Pool, institution: str, position: int) -> AsyncIt
     while True:
         try:
             rows = await pool.fetch(_SQL["inbox_since"], institution, position, _AT_ONCE)
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        except database.AWAY:
             await asyncio.sleep(EVERY)
             continue
         for row in rows:

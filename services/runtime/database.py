@@ -32,6 +32,8 @@ AGAIN = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError, asyncpg.Uniq
 UNSTORABLE = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, asyncpg.ProgramLimitExceededError)
 """The database refuses something in the batch itself; halving finds the record."""
 
+AWAY = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
+"""Whatever a question to the database raises while it is not there, TimeoutError (an OSError) included."""
 
 NOT_UP = (ConnectionError, asyncpg.CannotConnectNowError, asyncpg.ConnectionDoesNotExistError)
 """Nobody listens there, or somebody who is not ready."""

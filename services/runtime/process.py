@@ -10,10 +10,9 @@ import sys
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 
-import asyncpg
 import uvloop
 
-from services.runtime import logs
+from services.runtime import database, logs
 
 log = logging.getLogger("ruta.process")
 
@@ -50,7 +49,7 @@ def every(seconds: float, what: str, work: Callable[[], Awaitable[object]]) -> J
         while True:
             try:
                 await work()
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except database.AWAY as error:
                 log.warning("%s failed", what, extra={"reason": type(error).__name__})
             await asyncio.sleep(seconds)
 

@@ -107,7 +107,7 @@ class DatabasePulse:
             try:
                 await self.pool.fetchval("select 1")
                 self.answered_at = time.monotonic()
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            except database.AWAY:
                 pass
             await asyncio.sleep(1)
 
