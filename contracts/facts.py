@@ -34,6 +34,12 @@ RELEASED = 1
 _SPECVERSION, _CONTENT_TYPE = ce.SPECVERSION.encode(), ce.CONTENT_TYPE.encode()
 
 
+Settled = Literal["applied", "refused"]
+"""The outcomes that use an event id up: what comes under it again is a duplicate or a conflict."""
+
+Outcome = Settled | Literal["duplicate", "conflict", "quarantined", "parked"]
+
+
 class RefusedFact(Model):
     """A readable declaration that may not take effect: ``reason`` says why; ``state`` is where the referral stands.
 
@@ -56,7 +62,7 @@ class DuplicateFact(Model):
     kind: Literal["duplicate"] = "duplicate"
     cause: Cause
     first: UUID
-    first_outcome: Literal["applied", "refused"]
+    first_outcome: Settled
     received_at: Moment
 
 
@@ -109,8 +115,8 @@ class Fact:
     data: FactData
 
     @property
-    def outcome(self) -> str:
-        """One of applied, refused, duplicate, conflict, quarantined, parked."""
+    def outcome(self) -> Outcome:
+        """What became of the record."""
         return "applied" if isinstance(self.data, Applied) else self.data.kind
 
     @property

@@ -8,7 +8,7 @@ from contracts import facts, topics
 from contracts.applied import Cause
 from contracts.codec import Declaration
 from contracts.envelope import Flaw
-from contracts.facts import Fact, FactData
+from contracts.facts import Fact, FactData, Settled
 from contracts.values import Refusal
 from services.referrals.entries import Entry
 from services.referrals.lifecycle import Party
@@ -24,7 +24,7 @@ class Claim:
 
     fact_id: UUID
     digest: bytes
-    outcome: str
+    outcome: Settled
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ def again(entry: Entry, said: Declaration, claim: Claim) -> Decided:
         data = facts.DuplicateFact(
             cause=cause(entry, head.id),
             first=claim.fact_id,
-            first_outcome=claim.outcome,  # type: ignore[arg-type]
+            first_outcome=claim.outcome,
             received_at=received_at,
         )
     else:
