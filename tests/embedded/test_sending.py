@@ -67,5 +67,12 @@ async def test_many_batches_keep_every_keys_order(own_stack: Stack) -> None:
 
 
 async def test_nothing_to_send_is_nothing(own_stack: Stack) -> None:
-    async with AIOKafkaProducer(**login(own_stack, topics.REFERRALS)) as producer:
+    names = [topics.FACTS, topics.outbound("alfa")]
+    async with (
+        AIOKafkaProducer(**login(own_stack, topics.REFERRALS)) as producer,
+        AIOKafkaConsumer(**login(own_stack, topics.OPERATOR), enable_auto_commit=False) as consumer,
+    ):
+        before = await ends(consumer, names)
         await kafka.send(producer, [])
+        assert before
+        assert await ends(consumer, names) == before

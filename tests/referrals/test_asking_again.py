@@ -56,7 +56,8 @@ def test_what_was_refused_more_than_once_is_asked_again_by_naming_the_last() -> 
     person = uuid4()
     last: UUID | None = None
     for verb in (Verb.REJECTED, Verb.RETURNED, Verb.REJECTED):
-        last = stage.request(person=person, follows=last)
+        before, last = last, stage.request(person=person, follows=last)
+        assert stage.referrals[last].follows == before
         stage.path(last, verb)
 
 
