@@ -5,7 +5,7 @@ Reading is total: every header set gives an Envelope or a Problem with the heade
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -52,12 +52,14 @@ _REFERENCE = re.compile(r"[A-Za-z0-9._:/-]{1,64}")
 class Flaw:
     """Why a record could not be read. ``detail`` names a header or a field, never what stood in it.
 
-    ``envelope`` is there when at least that could be read: the sender finds its answer by the event id.
+    ``envelope`` is there when at least that could be read, else ``event`` when the record bears one readable ``ce_id``:
+    the sender finds its answer by the event id.
     """
 
     problem: Problem
     detail: str = ""
     envelope: "Envelope | None" = field(default=None, compare=False)
+    event: UUID | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +142,17 @@ def trace_context(headers: Iterable[Header]) -> str | None:
 
 def read(headers: Sequence[Header]) -> Envelope | Flaw:
     """The envelope of a declaration, or the first thing wrong with it."""
+    found = _read(headers)
+    return replace(found, event=_event(headers)) if isinstance(found, Flaw) else found
+
+
+def _event(headers: Iterable[Header]) -> UUID | None:
+    ids = [value for name, value in headers if name == "ce_id"]
+    text = ids[0].decode(errors="replace") if len(ids) == 1 and ids[0] else ""
+    return UUID(text) if is_uuid(text) else None
+
+
+def _read(headers: Sequence[Header]) -> Envelope | Flaw:
     texts = read_headers(headers)
     if isinstance(texts, Flaw):
         return texts

@@ -42,7 +42,7 @@ def up(
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
 def test(context: typer.Context) -> None:
-    """Run every check; with arguments, only pytest with these arguments."""
+    """Run every check (lint, types, import contracts, all tests); with arguments, only pytest with these."""
     from deploy.commands_test import run
 
     sys.exit(run(context.args))
@@ -125,7 +125,9 @@ def bench(
 def faults(
     names: Annotated[list[str] | None, typer.Argument(help="Names or patterns such as 'kill *'; all if none.")] = None,
     seed: Annotated[int | None, typer.Option(help="Draws times, hits and victims; printed, to repeat a run.")] = None,
-    minutes: Annotated[float | None, typer.Option(help="Draw faults until the time is over; else each once.")] = None,
+    minutes: Annotated[
+        float | None, typer.Option(min=0.1, help="Draw faults until the time is over; else each once.")
+    ] = None,
     listed: Annotated[bool, typer.Option("--list", help="Only print the names.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON array, an object for each run.")] = False,
 ) -> None:
@@ -142,7 +144,7 @@ def publish(
     referral: Annotated[
         str | None, typer.Option(help="Which referral it is about, where the file does not say.")
     ] = None,
-    wait: Annotated[float, typer.Option(help="Seconds to wait for the outcome.")] = 30,
+    wait: Annotated[float, typer.Option(min=0.1, help="Seconds to wait for the outcome.")] = 30,
 ) -> None:
     """Publish a declaration, wait for its outcome and print it; the exit code is 1 unless it was applied."""
     from deploy.commands_institution import publish as run

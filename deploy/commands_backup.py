@@ -1,6 +1,8 @@
 """`ruta backup` and `ruta restore`: PostgreSQL's own base backup and write-ahead log, taken and put back."""
 
 import contextlib
+import fcntl
+import os
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -44,16 +46,31 @@ def restore(folder: Path) -> None:
 
 @contextmanager
 def receiving(postgres: Postgres, folder: Path) -> Iterator["subprocess.Popen[bytes]"]:
-    """Every byte of the WAL goes to the backup as it is written, from before the block on."""
+    """Every byte of the WAL goes to the backup as it is written, from before the block on. Raises StackError while
+    another backup writes into the folder."""
     (folder / WAL).mkdir(parents=True, exist_ok=True, mode=0o700)
-    command = postgres.client("pg_receivewal")
-    arguments = [*command.arguments, f"--directory={folder / WAL}", "--synchronous", "--no-loop"]
-    receiver = subprocess.Popen(arguments, env=dict(command.environment), stdin=subprocess.DEVNULL)
+    with _alone(folder):
+        command = postgres.client("pg_receivewal")
+        arguments = [*command.arguments, f"--directory={folder / WAL}", "--synchronous", "--no-loop"]
+        receiver = subprocess.Popen(arguments, env=dict(command.environment), stdin=subprocess.DEVNULL)
+        try:
+            yield receiver
+        finally:
+            receiver.terminate()
+            receiver.wait(10)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        yield receiver
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise StackError(f"Another backup writes into {folder}: let it go on, or name another folder.") from None
+        yield
     finally:
-        receiver.terminate()
-        receiver.wait(10)
+        os.close(handle)
 
 
 def base(postgres: Postgres, folder: Path) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from contracts import topics
 from deploy.embedded.errors import StackError
+from deploy.keys import key_folder, overlay_file
 from deploy.running import running_stack
 
 
@@ -29,6 +30,10 @@ def run(code: str, form: Format) -> None:
         raise StackError(f"'{code}' has no user yet: run ./ruta topics apply.")
     password = target.state.secret(f"kafka/{code}")
     print("\n".join(lines(form, code, target.kafka_bootstrap, password, target.kafka_ca_file)))
+    if form is Format.ENV:
+        # On this machine only: an institution has its private key from nobody.
+        print(f"RUTA_KEYS={overlay_file(target)}")
+        print(f"RUTA_PRIVATE_KEY={key_folder(target) / f'{code}.jwk'}")
 
 
 def lines(form: Format, code: str, bootstrap: str, password: str, ca_file: Path | None = None) -> list[str]:

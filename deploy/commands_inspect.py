@@ -29,17 +29,24 @@ def show(referral: str, after: int) -> None:
     """Print a page of a referral's timeline: facts, alerts, leaf indexes. Raises StackError when it is unknown."""
     found = timeline(referral, after)
     _, running = running_stack()
-    alerts, leaves = {}, {}
+    shown = [one["fact"] for one in found["facts"]]
     with httpx.Client(timeout=10) as client:
-        for fact in (one["fact"] for one in found["facts"]):
-            told = f"{running['http']['notifications']}/v1/alerts?fact={fact}"
-            alerts[fact] = _get(client, told, "the notification service")
-            leaves[fact] = _get(client, f"{running['http']['audit']}/v1/entries?fact={fact}", "the audit service")
         chain = f"{running['http']['referrals']}/v1/referrals/{found['referral']}/chain?limit=1"
         referrals = _get(client, chain, _REFERRALS)["referrals"]
+        alerts = _beside(client, f"{running['http']['notifications']}/v1/alerts", "the notification service", shown)
+        leaves = _beside(client, f"{running['http']['audit']}/v1/entries", "the audit service", shown)
     _print(found, referrals, alerts, {fact: leaf["entries"] for fact, leaf in leaves.items()})
     if found["next"]:
         print(f"There is more: ./ruta show {found['referral']} --after {found['next']}")
+
+
+def _beside(client: httpx.Client, url: str, who: str, shown: Sequence[str]) -> dict[str, Any]:
+    """What another service says of each fact; where it does not answer that is said, and the facts are shown."""
+    try:
+        return {fact: _get(client, f"{url}?fact={fact}", who) for fact in shown}
+    except StackError as error:
+        print(f"Not everything is shown: {error}", file=sys.stderr)
+        return {}
 
 
 def named(referral: str) -> UUID:
@@ -99,10 +106,11 @@ def _print(
     for fact in timeline["facts"]:
         told = [f"{a['recipient']} {a['channel']} {a['status']}" for a in alerts.get(fact["fact"], [])]
         indexes = [str(leaf["index"]) for leaf in leaves.get(fact["fact"], [])]
-        reason = fact["data"].get("reason", "")
+        # What a refusal or a quarantine is about stands in its data, not in its kind.
+        what, reason = fact["data"].get("verb", fact["kind"]), fact["data"].get("reason", "")
         table.add_row(
             fact["received_at"][:23].replace("T", " "),
-            fact["kind"],
+            what,
             fact["owner"],
             f"{fact['outcome']} {reason}".strip(),
             "\n".join(told),

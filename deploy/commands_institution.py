@@ -9,11 +9,12 @@ from typing import NoReturn
 from contracts import keys, labels
 from contracts.applied import Applied, RedirectedFact
 from contracts.codec import Declaration
+from contracts.declarations import TYPE_PREFIX
 from contracts.facts import DuplicateFact, Fact, ParkedFact, QuarantinedFact, RefusedFact
 from contracts.moments import COLOMBIA
-from contracts.sdk import Inbox, Opened, Publisher, SdkError, read_file
+from contracts.sdk import Inbox, Opened, OutcomeUnknown, Publisher, SdkError, read_file
 from contracts.sdk.file import read_event
-from contracts.values import State
+from contracts.values import State, Verb
 from deploy import interruption
 from deploy.commands_inspect import timeline
 from deploy.embedded.errors import StackError
@@ -23,6 +24,7 @@ from deploy.provision import Target
 from deploy.running import running_stack
 
 _SYSTEM = "ruta-publish"
+_OPENS = f"{TYPE_PREFIX}{Verb.REQUESTED}.v1"
 
 
 def publish(file: Path, institution: str, referral: str | None, wait: float) -> int:
@@ -34,6 +36,7 @@ def publish(file: Path, institution: str, referral: str | None, wait: float) -> 
     try:
         overlay = keys.load(overlay_file(target))
         if referral is None:
+            _names_its_referral(file)
             declaration = read_file(file, institution, keys=overlay, system=_SYSTEM)
         else:
             declaration = read_event(_about(file, referral), institution, keys=overlay, system=_SYSTEM)
@@ -53,6 +56,16 @@ def _about(file: Path, referral: str) -> bytes:
         raise StackError(f"{file.name} is not a JSON object.") from None
 
 
+def _names_its_referral(file: Path) -> None:
+    """The likeliest slip. What else is wrong with the file is said by whoever reads it."""
+    try:
+        event = json.loads(file.read_bytes())
+    except (OSError, ValueError):
+        return
+    if isinstance(event, dict) and "subject" not in event and event.get("type") != _OPENS:
+        raise StackError(f"{file.name} does not say which referral it is about: name it, --referral UUID.")
+
+
 async def _publish(target: Target, declaration: Declaration, institution: str, wait: float) -> int:
     async with Publisher(
         institution,
@@ -63,7 +76,13 @@ async def _publish(target: Target, declaration: Declaration, institution: str, w
         event = await publisher.send(declaration)
         print(f"sent      {declaration.envelope.verb} as event {event}")
         print(f"referral  {declaration.envelope.referral}   need {declaration.envelope.need}", flush=True)
-        fact = await publisher.outcome(event, timeout=wait)
+        try:
+            fact = await publisher.outcome(event, timeout=wait)
+        except OutcomeUnknown:
+            raise StackError(
+                f"No outcome within {wait:g} s. The declaration is in Kafka, do not make another: its outcome will be "
+                f"in ./ruta watch {institution} and ./ruta show {declaration.envelope.referral}."
+            ) from None
     print(f"outcome   {describe(fact)}")
     if isinstance(fact.data, RedirectedFact):
         print(f"child     {fact.data.details.child} to {fact.data.details.target}")
@@ -95,16 +114,16 @@ async def _watch(target: Target, institution: str) -> NoReturn:
         ca_file=target.kafka_ca_file,
         key=own,
     ) as inbox:
-        print(f"What concerns {institution}; Ctrl-C ends.", flush=True)
+        print(f"What concerns {institution}, with the time in Colombia; Ctrl-C ends.", flush=True)
         async for item in inbox:
             match item:
                 case Fact():
                     print(f"{_bogota(item.time)}  {item.referral or '-'}  {describe(item)}", flush=True)
                 case Opened():
                     # Only that it opened: this screen may be seen by somebody who may not read it.
-                    print(f"          sealed part of {item.referral} opens with our key: {len(item.content)} bytes")
+                    print(f"{'':16}sealed part of {item.referral} opens with our key: {len(item.content)} bytes")
                 case _:
-                    print(f"          record at offset {item.offset} cannot be read: {item.why}")
+                    print(f"{'':16}record at offset {item.offset} cannot be read: {item.why}")
     raise AssertionError("the inbox has no end")
 
 
@@ -138,4 +157,4 @@ def _member(institution: str) -> Target:
 
 
 def _bogota(moment: datetime) -> str:
-    return f"{moment.astimezone(COLOMBIA):%H:%M:%S}"
+    return f"{moment.astimezone(COLOMBIA):%m-%d %H:%M:%S}"

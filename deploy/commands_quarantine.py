@@ -9,6 +9,8 @@ import asyncpg
 from rich.console import Console
 from rich.table import Table
 
+from contracts import labels
+from contracts.values import Problem
 from deploy.commands_inspect import named
 from deploy.database import connected, reader
 from deploy.embedded.errors import StackError
@@ -26,7 +28,9 @@ _SQL = sql.load(Path(__file__).parent / "sql" / "operator.sql")
 def listed() -> None:
     """`ruta quarantine list`: coordinates and what to mend; then what waits for its release."""
     rows, waiting = asyncio.run(found(running_stack()[0]))
-    table = Table("received (UTC)", "topic", "offset", "problem", "detail", box=None, pad_edge=False)
+    table = Table("received (UTC)", "topic", "offset", "event", "problem", "detail", box=None, pad_edge=False)
+    for column in table.columns:
+        column.no_wrap = True
     for row in reversed(rows):
         fact = json.loads(row["value"])
         cause = fact["cause"]
@@ -34,10 +38,14 @@ def listed() -> None:
             f"{row['received_at']:%Y-%m-%d %H:%M:%S}",
             cause["topic"],
             str(cause["offset"]),
+            cause.get("event") or "-",
             fact["problem"],
             fact.get("detail", ""),
         )
-    Console().print(table if rows else "nothing is quarantined")
+    # Coordinates are there to be copied: a narrow window or a pipe does not cut them.
+    Console(width=180).print(table if rows else "nothing is quarantined", soft_wrap=True)
+    for problem in sorted({json.loads(row["value"])["problem"] for row in rows}):
+        print(f"{problem}: {labels.label(Problem(problem))}")
     for row in waiting:
         what = f"referral {row['root']}" if row["root"] else "unreadable"
         print(f"{what}: {row['records']} records wait for a mend of ours since {row['oldest']:%Y-%m-%d %H:%M:%S}")

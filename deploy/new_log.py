@@ -81,7 +81,7 @@ async def _alone(target: Target) -> AsyncIterator[asyncpg.Connection]:
         deadline = asyncio.get_running_loop().time() + FREE_WITHIN
         while not await store.become_the_only_one(connection):
             if asyncio.get_running_loop().time() > deadline:
-                raise StackError("The log is being written: a log that goes on is not closed.")
+                raise StackError("The log is accepted and goes on: there is nothing to close.")
             await asyncio.sleep(0.05)
         yield connection
     finally:

@@ -22,6 +22,8 @@ from services.runtime import database, sql
 
 _SQL = sql.load(Path(__file__).parent / "sql" / "operator.sql")
 _LATEST = 6
+_ACROSS = 6
+"""Figures beside each other: as many as a terminal of 80 columns shows."""
 _EVERY = 1.0  # seconds between two looks
 _LINE_EVERY = 30.0  # seconds between two lines where there is no terminal
 
@@ -102,8 +104,9 @@ def _processes(stack: Stack) -> Table:
 def _figures(counts: Mapping[str, Any]) -> Table:
     table = Table.grid(padding=(0, 2))
     names = [name for name in _FIGURES if name in counts]
-    table.add_row(*(Text(f"{counts[name]:,}", style="bold") for name in names))
-    table.add_row(*(Text(name.replace("_", " "), style="dim") for name in names))
+    for row in (names[:_ACROSS], names[_ACROSS:]):
+        table.add_row(*(Text(f"{counts[name]:,}", style="bold") for name in row))
+        table.add_row(*(Text(name.replace("_", " "), style="dim") for name in row))
     return table
 
 
@@ -139,8 +142,10 @@ def _seconds(value: float | None) -> str:
 
 
 def _alerts(latest: Sequence[Any]) -> Table:
-    table = Table("latest alerts", "told", "what", "by", "urgency", "referral", box=None, pad_edge=False,
-                  header_style="dim")  # fmt: skip
+    table = Table("in Colombia", "told", "what", "by", "", box=None, pad_edge=False, header_style="dim")
+    for column in table.columns:
+        column.no_wrap = True
+    table.add_column("latest alerts, about", no_wrap=True, min_width=36)  # to be copied for ./ruta show
     for alert in latest:
         table.add_row(
             f"{alert['occurred_at'].astimezone(COLOMBIA):%H:%M:%S}",

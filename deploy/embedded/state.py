@@ -105,6 +105,8 @@ class State:
             description: dict[str, Any] = json.loads((self.root / "stack.json").read_text())
         except FileNotFoundError:
             return None
+        except PermissionError:
+            raise StackError(f"{self.root} is another user's: run this as that user.") from None
         return description
 
     def _is_of_containers(self, description: Mapping[str, Any]) -> bool:

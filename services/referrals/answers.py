@@ -85,7 +85,7 @@ def quarantine(entry: Entry, flaw: Flaw) -> Decided:
     """What is wrong with a record that is no declaration of its topic's owner."""
     fact = facts.QuarantinedFact(
         # The sender finds its answer by the event id; what else the record claims to be about is not believed.
-        cause=cause(entry, flaw.envelope.id if flaw.envelope else None),
+        cause=cause(entry, flaw.envelope.id if flaw.envelope else flaw.event),
         problem=flaw.problem,
         detail=flaw.detail,
         received_at=entry.located.record.received_at,

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from cloudevents.core.bindings.kafka import KafkaMessage, from_binary
@@ -100,6 +100,21 @@ def test_no_required_header_may_be_missing_empty_null_repeated_or_not_utf8(name:
     assert codec.decode(with_header(name, None)) == Flaw(Problem.HEADER_UNREADABLE, name)
     assert codec.decode(with_header(name, b"\xff")) == Flaw(Problem.HEADER_UNREADABLE, name)
     assert codec.decode(record(headers=(*HEADERS, (name, b"x")))) == Flaw(Problem.HEADER_REPEATED, name)
+
+
+@pytest.mark.parametrize("name", ce.REQUIRED)
+@pytest.mark.parametrize("value", [b"", None, b"\xff", b"x"])
+def test_whoever_sent_a_readable_id_finds_the_answer_by_it(name: str, value: bytes | None) -> None:
+    found = codec.decode(with_header(name, value))
+    assert isinstance(found, Flaw)
+    known = found.envelope.id if found.envelope else found.event
+    assert known == (None if name == "ce_id" else UUID(dict(HEADERS)["ce_id"].decode()))
+
+
+def test_an_id_that_is_there_twice_is_nobodys() -> None:
+    found = codec.decode(record(headers=(*HEADERS, ("ce_id", dict(HEADERS)["ce_id"]))))
+    assert isinstance(found, Flaw)
+    assert found.event is None
 
 
 def test_the_content_type_may_have_parameters_and_any_case() -> None:

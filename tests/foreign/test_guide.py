@@ -22,7 +22,7 @@ from contracts.directory import load
 from contracts.values import Problem, Refusal
 from deploy.embedded.stack import Stack
 from deploy.embedded.state import CHECKOUT
-from deploy.keys import key_folder, overlay_file
+from deploy.keys import key_folder
 from tests.foreign import jdk
 from tests.foreign.credentials import librdkafka, variables
 from tests.foreign.rdkafka import answers, texts
@@ -57,9 +57,9 @@ def request_by_snippet(running: Stack, credentials: Credentials, tmp_path: Path)
     """Runs the guide's first program: a new referral to the ICBF, and its need."""
 
     def request() -> tuple[UUID, UUID]:
-        environment = variables(credentials(GIRON, "env")) | {"RUTA_KEYS": str(overlay_file(running.target))}
+        environment = variables(credentials(GIRON, "env"))
         printed = run([sys.executable, "-c", SNIPPETS["python"]], tmp_path, environment)
-        kind, referral, state = printed.split()
+        kind, referral, said_need, state = printed.split()
         assert (kind, state) == ("co.ruta.fact.requested.v1", "requested")
         login = librdkafka(credentials(ICBF, "env"))
 
@@ -68,6 +68,7 @@ def request_by_snippet(running: Stack, credentials: Credentials, tmp_path: Path)
 
         facts = answers(login, topics.outbound(ICBF), arrived)
         (need,) = {fact.headers["ce_correlationid"] for fact in facts if fact.headers.get("ce_subject") == referral}
+        assert need == said_need
         return UUID(referral), UUID(need)
 
     return request
@@ -90,7 +91,6 @@ def test_python_with_our_sdk(
     referral, need = request_by_snippet()
     environment = variables(credentials(ICBF, "env")) | {
         "REFERRAL": str(referral), "NEED": str(need), "PYTHONPATH": str(CHECKOUT),
-        "RUTA_PRIVATE_KEY": str(key_folder(running.target) / f"{ICBF}.jwk"),
     }  # fmt: skip
     printed = run([sys.executable, "-c", SNIPPETS["python-sdk"]], tmp_path, environment)
     assert printed.splitlines() == [f"applied {referral}", CONTENT]
