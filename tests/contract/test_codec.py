@@ -103,7 +103,7 @@ def test_no_required_header_may_be_missing_empty_null_repeated_or_not_utf8(name:
 
 
 @pytest.mark.parametrize("name", ce.REQUIRED)
-@pytest.mark.parametrize("value", [b"", None, b"\xff", b"x"])
+@pytest.mark.parametrize("value", [b"", None, b"\xff", b"x" * 600])
 def test_whoever_sent_a_readable_id_finds_the_answer_by_it(name: str, value: bytes | None) -> None:
     found = codec.decode(with_header(name, value))
     assert isinstance(found, Flaw)
