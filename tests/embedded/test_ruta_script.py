@@ -104,6 +104,19 @@ def test_what_is_set_for_other_projects_does_not_reach_the_environment(checkout:
     assert seen.items() >= index.items()
 
 
+@pytest.mark.skipif(os.getuid() != 0, reason="only root gives files to somebody else")
+def test_the_environment_of_another_user_is_left_alone(checkout: Checkout) -> None:
+    checkout.run("up")
+    made = checkout.folder / "checkout" / ".venv"
+    (checkout.folder / "checkout" / "requirements.lock").write_text("one==2.0\n")
+    os.chown(made, 65534, 65534)
+    code, output, errors = checkout.run("up")
+    assert (code, output) == (1, "")
+    assert "another user's" in errors
+    assert len(errors.splitlines()) == 1
+    assert (made / "bin" / "python").exists()
+
+
 def test_made_anew_when_the_lock_changes(checkout: Checkout) -> None:
     checkout.run("up")
     (checkout.folder / "checkout" / "requirements.lock").write_text("one==2.0\n")
