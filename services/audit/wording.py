@@ -68,6 +68,8 @@ def title(fields: Mapping[str, Any]) -> Title:
     ):
         if type_.startswith(prefix):
             code = type_.removeprefix(prefix).partition(_TYPE)[0]
+            if family == "fact" and code in set(Verb):  # not our decision: what somebody declared now holds
+                return Title(stream["applied"], _lowered(label(Verb(code))))
             return Title(stream[family], _texts()["fact"].get(code) or _labelled(codes, code))
     return Title(type_, "")
 
@@ -109,6 +111,10 @@ def _written(name: str, value: str | int) -> str:
         case "why":
             return str(_texts()["gap"].get(value, value))
     return str(value)
+
+
+def _lowered(text: str) -> str:
+    return text[:1].lower() + text[1:]
 
 
 def _labelled(codes: type[StrEnum], code: str) -> str:

@@ -12,7 +12,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from fastapi import FastAPI
 
-from contracts import topics
+from contracts import facts, topics
 from contracts.directory import SEED, load
 from contracts.labels import label
 from contracts.values import Problem
@@ -130,7 +130,7 @@ async def test_every_kind_of_leaf_has_a_page_with_its_proof(log: Log, client: ht
     for index, said in (
         (0, "Declaración: Acusar recibo"), (DUPLICATE, wording.kind_said({"k": Kind.DUPLICATE})),
         (CONFLICT, wording.kind_said({"k": Kind.CONFLICT})), (GAP, "Kafka los borró antes de que se leyeran"),
-        (UNREADABLE, label(Problem.HEADER_MISSING)), (FACT, "Decisión de Ruta: Ya estaba respondida"),
+        (UNREADABLE, label(Problem.HEADER_MISSING)), (FACT, "Respuesta de Ruta: Ya estaba respondida"),
         (RECEIPT, "Constancia de aviso: En la bandeja"),
     ):  # fmt: skip
         page = await shown(client, f"/entries/{index}")
@@ -140,6 +140,12 @@ async def test_every_kind_of_leaf_has_a_page_with_its_proof(log: Log, client: ht
         leaf = await log.app.fetchval("select leaf from entry where index = $1", index)
         root = await log.app.fetchval("select root from batch order by first_index desc limit 1")
         assert merkle.included(merkle.leaf_hash(leaf), index, 300, path, root)
+
+
+async def test_a_fact_does_not_read_as_if_ruta_had_decided_the_case() -> None:
+    for kind, said in (("rejected", "Se aplicó: rechazar"), ("refused", "Respuesta de Ruta: No se aplicó")):
+        title = wording.title({"k": Kind.EVENT, "type": f"{facts.TYPE_PREFIX}{kind}.v1"})
+        assert f"{title.family}: {title.said}" == said
 
 
 async def test_every_field_of_a_leaf_has_words() -> None:
