@@ -4,6 +4,7 @@ They show what leaves hold: ids, codes and digests. Every check made here can be
 a key that the reader has from elsewhere.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,7 +12,7 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 import asyncpg
-from fastapi import FastAPI, HTTPException, Query
+from fastapi import FastAPI, HTTPException, Query, Request
 from fastapi import Path as PathParameter
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from pydantic import BaseModel, Field, StringConstraints
@@ -28,6 +29,9 @@ from services.runtime.settings import Settings
 
 _SQL = sql.load(Path(__file__).parent / "sql" / "pages.sql")
 _PER_PAGE = 50
+_NUMBER = re.compile(r"[0-9]{1,80}")
+_DIGITS = re.compile(r"[0-9a-f]{8,32}")
+_ANY = (None, None)
 
 RARE = (Kind.DUPLICATE, Kind.CONFLICT, Kind.GAP)
 """What the list can be narrowed to: the kinds that somebody should look at."""
@@ -36,7 +40,7 @@ Index = Annotated[int, PathParameter(ge=0, lt=2**63)]
 
 
 class Asked(BaseModel):
-    """What the form asks; ``buscar`` is a leaf's number, or the id of a referral or a fact."""
+    """What the form asks; ``buscar`` is a leaf's number, or how the id of a referral or a fact begins."""
 
     buscar: Annotated[Annotated[str, StringConstraints(max_length=80, strip_whitespace=True)] | None, Given] = None
     referral: Annotated[UUID | None, Given] = None
@@ -67,22 +71,26 @@ def add(
     made.templates.globals["writer"] = lambda code: wording.services().get(code) or made.institution(code)
 
     @app.get("/", include_in_schema=False)
-    async def overview(asked: Annotated[Asked, Query()]) -> Response:
-        if asked.buscar and asked.buscar.isascii() and asked.buscar.isdecimal():
-            return RedirectResponse(f"/entries/{int(asked.buscar)}", 303)
-        about = asked.referral or asked.fact or _id(asked.buscar)
-        unreadable = bool(asked.buscar) and about is None
+    async def overview(request: Request, asked: Annotated[Asked, Query()]) -> Response:
+        number = int(asked.buscar) if asked.buscar and _NUMBER.fullmatch(asked.buscar) else None
+        exact = asked.referral or asked.fact
+        ids = (exact, exact) if exact else _ids(asked.buscar)
         async with pool.acquire() as connection:
             newest = await proofs.newest(connection)
-            wanted = (about, asked.institucion, asked.clase, asked.antes, _PER_PAGE + 1)
-            rows = [] if unreadable else await connection.fetch(_SQL["latest"], *wanted)
+            wanted = (*ids, asked.institucion, asked.clase, asked.antes, _PER_PAGE + 1)
+            named = ids != _ANY or not asked.buscar
+            rows = await connection.fetch(_SQL["latest"], *wanted) if named else []
+        # Eight digits and more may be either; a reference that is there is the likelier meaning.
+        if number is not None and not rows and newest and number < newest.size:
+            return _forward(request, f"/entries/{number}")
         return made.page(
             "log.html",
             newest=newest,
             vkey=vkey,
             asked=asked,
-            about=about,
-            unreadable=unreadable,
+            exact=exact,
+            unreadable=not named and number is None,
+            beyond=number is not None and not rows,
             entries=[_entry(row) for row in rows[:_PER_PAGE]],
             older=_older(asked, rows[_PER_PAGE - 1]["index"]) if len(rows) > _PER_PAGE else None,
             rare={kind: wording.kind(kind) for kind in RARE},
@@ -142,8 +150,14 @@ def _older(asked: Asked, last: int) -> str:
     return "/?" + urlencode({**asked.model_dump(mode="json", exclude_none=True), "antes": last})
 
 
-def _id(text: str | None) -> UUID | None:
-    try:
-        return UUID(text) if text else None
-    except ValueError:
-        return None
+def _ids(text: str | None) -> tuple[UUID, UUID] | tuple[None, None]:
+    """The first and last id that begin like this: at least the eight digits that all pages and mails show."""
+    digits = (text or "").lower().replace("-", "")
+    return (UUID(digits.ljust(32, "0")), UUID(digits.ljust(32, "f"))) if _DIGITS.fullmatch(digits) else _ANY
+
+
+def _forward(request: Request, path: str) -> Response:
+    # htmx would follow a redirect and look for a list in what it gets.
+    if "hx-request" in request.headers:
+        return Response(headers={"hx-redirect": path})
+    return RedirectResponse(path, 303)

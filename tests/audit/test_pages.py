@@ -107,22 +107,37 @@ async def test_the_list_can_be_narrowed(log: Log, client: httpx.AsyncClient) -> 
     row = await log.app.fetchrow("select referral, fact_id from entry where index = $1", FACT)
     assert listed(await shown(client, "/", fact=row["fact_id"])) == [RECEIPT, FACT]
     about = await log.app.fetch("select index from entry where referral = $1 order by index desc", row["referral"])
-    for asked in ({"referral": row["referral"]}, {"buscar": row["referral"]}):
+    reference = row["referral"].hex[:8]
+    for asked in ({"referral": row["referral"]}, *({"buscar": one} for one in (row["referral"], reference.upper()))):
         assert listed(await shown(client, "/", **asked)) == [one["index"] for one in about]
     assert "Ninguna huella" in await shown(client, "/", buscar="00000000-0000-4000-8000-000000000000")
 
 
 async def test_what_is_no_reference_is_answered(log: Log, client: httpx.AsyncClient) -> None:
     await fill(log)
-    page = await shown(client, "/", buscar="3f2504e0")
-    assert "no es un número de huella" in page
-    assert listed(page) == []
-    assert (await client.get("/", params={"buscar": "102"})).headers["location"] == "/entries/102"
+    for text in ("3f2504e", "3f2504e0x", "-1", "1.5"):
+        page = await shown(client, "/", buscar=text)
+        assert "no es un número de huella" in page
+        assert listed(page) == []
     for path in ("/?clase=x", "/?antes=-1", "/?institucion=%00", "/entries/x", f"/consistency?punto={'x' * 4001}"):
         answer = await client.get(path)
         assert answer.status_code == 422, path
         assert "No se entiende la solicitud" in answer.text
     assert (await client.get("/entries/300")).status_code == 404
+
+
+async def test_a_number_finds_its_leaf_or_the_reference_that_begins_with_it(
+    log: Log, client: httpx.AsyncClient
+) -> None:
+    await log.sequencer().append(
+        [log.arrival(declared("12345678-0000-4000-8000-000000000000")), log.arrival(declared())]
+    )
+    assert (await client.get("/", params={"buscar": "1"})).headers["location"] == "/entries/1"
+    assert listed(await shown(client, "/", buscar="12345678")) == [0]
+    for number in ("2", "99999999", "9" * 80):
+        page = await shown(client, "/", buscar=number)
+        assert "El registro tiene 2 huellas: de la 0 a la 1." in page
+        assert listed(page) == []
 
 
 async def test_every_kind_of_leaf_has_a_page_with_its_proof(log: Log, client: httpx.AsyncClient) -> None:
