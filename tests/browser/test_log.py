@@ -1,0 +1,35 @@
+"""Finding leaves in a running system's log, with the scripts that its pages have there."""
+
+import re
+
+import pytest
+from playwright.async_api import Browser, expect
+
+from deploy.demo.stories import Story
+from deploy.embedded.stack import Stack
+from tests.browser.chromium import opened
+
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(300)]
+
+
+async def test_leaves_are_found_by_number_and_by_reference(
+    browser: Browser, system: Stack, stories: tuple[Story, ...]
+) -> None:
+    async with opened(browser) as page:
+        await page.goto(f"{system.addresses.http['audit']}/")
+        field, rows = page.get_by_label("Número de huella"), page.locator("#results tbody tr")
+        reference = stories[0].referral.hex[:8]
+        await field.fill(reference)
+        await field.press("Enter")
+        await expect(rows.filter(has_not_text=reference)).to_have_count(0)
+        found = await rows.count()
+        assert found > 0
+        await rows.first.get_by_role("link", name=reference).click()
+        await expect(page).to_have_url(re.compile(f"/\\?referral={stories[0].referral}$"))
+        await expect(rows).to_have_count(found)
+        await field.fill("99999999")
+        await field.press("Enter")
+        await expect(page.locator("#results")).to_contain_text("El registro tiene")
+        await field.fill("12")
+        await field.press("Enter")
+        await expect(page.get_by_role("heading", level=1)).to_have_text("Huella 12")
