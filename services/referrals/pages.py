@@ -22,7 +22,7 @@ from contracts.values import Service, State, Urgency
 from services.referrals import search, timeline
 from services.referrals.rows import restore
 from services.referrals.search import Direction, Filters
-from services.referrals.turn import OPEN, TURN, possible, turn
+from services.referrals.turn import OPEN, TURN, steps, turn
 from services.runtime import clock, sql, web
 from services.runtime.pages import site
 from services.runtime.pages.forms import Given
@@ -103,15 +103,13 @@ def add(app: FastAPI, settings: Settings, pool: asyncpg.Pool, members: site.Memb
         chain = await pool.fetch(_SQL["chain"], referral)
         history = await pool.fetch(_SQL["history"], referral, antes, _PER_PAGE + 1)
         one = restore(row)
-        may, whose = possible(one), turn(one)
         return made.page(
             "referral.html",
             one=_row(row),
             referral=one,
             state=one.state,
-            turn=row[whose] if whose in may else None,
-            may=may.get(whose, ()) if whose else (),
-            others=[(row[party], verbs) for party, verbs in may.items() if party is not whose],
+            turn=turn(one),
+            steps=steps(one, [restore(other) for other in chain]),
             chain=[_row(other) for other in chain],
             entries=[timeline.entry(fact["fact_id"], facts.read(fact["value"])) for fact in history[:_PER_PAGE]],
             antes=antes,
