@@ -17,9 +17,13 @@ from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, StringConstraints
 
 from contracts import facts
+from contracts.applied import EscalatedFact
+from contracts.directory import Institution
 from contracts.legal import StopCause
 from contracts.values import Service, State, Urgency
 from services.referrals import search, timeline
+from services.referrals.chain import oversight
+from services.referrals.referral import Referral
 from services.referrals.rows import restore
 from services.referrals.search import Direction, Filters
 from services.referrals.turn import OPEN, TURN, steps, turn
@@ -102,6 +106,7 @@ def add(app: FastAPI, settings: Settings, pool: asyncpg.Pool, members: site.Memb
             raise HTTPException(404, "no such referral")
         chain = await pool.fetch(_SQL["chain"], referral)
         history = await pool.fetch(_SQL["history"], referral, antes, _PER_PAGE + 1)
+        told = [(fact["fact_id"], facts.read(fact["value"])) for fact in history[:_PER_PAGE]]
         one = restore(row)
         return made.page(
             "referral.html",
@@ -110,8 +115,12 @@ def add(app: FastAPI, settings: Settings, pool: asyncpg.Pool, members: site.Memb
             state=one.state,
             turn=turn(one),
             steps=steps(one, [restore(other) for other in chain]),
+            resolving=_resolving(one, members()) if one.conflict else (),
+            child=next((_row(other) for other in chain if other["parent"] == referral), None),
             chain=[_row(other) for other in chain],
-            entries=[timeline.entry(fact["fact_id"], facts.read(fact["value"])) for fact in history[:_PER_PAGE]],
+            entries=[timeline.entry(fact_id, fact) for fact_id, fact in told],
+            escalation=next((fact for _, fact in told if isinstance(fact, EscalatedFact)), None),
+            norm=timeline.norm,
             antes=antes,
             older=history[_PER_PAGE - 1]["position"] if len(history) > _PER_PAGE else None,
         )
@@ -139,6 +148,12 @@ def _filters(asked: Asked, reference: tuple[UUID, UUID] | None) -> Filters:
         reference=reference,
         unchanged_since=clock.now() - quiet if quiet else None,
     )
+
+
+def _resolving(referral: Referral, known: Mapping[str, Institution]) -> list[str]:
+    """The oversight bodies that may decide the referral's conflict: its parties may not."""
+    parties = referral.conflict.opened.parties if referral.conflict else ()
+    return [code for code in oversight(referral, known) if code not in parties]
 
 
 def _states(code: str | None) -> tuple[State, ...] | None:

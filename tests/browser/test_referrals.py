@@ -1,5 +1,6 @@
 """The list of referrals is searched and filtered, and a referral's page tells its whole history."""
 
+import re
 from base64 import urlsafe_b64encode
 from uuid import UUID
 
@@ -128,8 +129,17 @@ async def test_a_conflict_says_between_whom_and_who_answers_meanwhile(
         await expect(turn).to_contain_text("conflicto de competencia")
         await expect(turn).to_contain_text(f"Mientras tanto responde {interior}")
         await expect(turn).to_contain_text("No ha manifestado su posición")
+        await expect(turn).to_contain_text(f"Le corresponde a {interior}: {label(Verb.POSITION_STATED).lower()}")
+        await expect(turn).to_contain_text("organismo de control con competencia (Defensoría")
+        await expect(turn).not_to_have_class(re.compile("ended"))
         chain = page.get_by_role("region", name="Cadena de remisiones").get_by_role("link")
         assert await chain.all_inner_texts() == [desk, interior]
+        await chain.first.click()
+        await expect(turn).to_contain_text(f"Sigue en otra institución: {interior}")
+        await expect(turn).not_to_contain_text("No se espera nada")
+        await turn.get_by_role("link", name="Ver la remisión").click()
+        await expect(page.get_by_role("heading", level=1)).to_be_visible()
+        assert page.url.endswith(str(disputed))
 
 
 async def test_who_has_not_confirmed_to_have_stopped_is_listed(

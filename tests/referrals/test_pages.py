@@ -11,12 +11,14 @@ from contracts import declarations, legal
 from contracts.applied import AppliedFact
 from contracts.competence import PositionStated
 from contracts.facts import FactData
-from contracts.values import State, Verb
+from contracts.reasons import RefusalReason
+from contracts.values import State, Urgency, Verb
 from deploy.lifecycle.cells import standing
 from services.referrals import search, timeline
 from services.referrals.lifecycle import Condition, Party
 from services.referrals.referral import Referral, StopDuty
 from services.referrals.turn import DUE, OPEN, TURN, Step, steps, turn
+from tests.referrals.acting import redirect
 from tests.referrals.stage import Stage
 from tests.support import builders as make
 
@@ -46,6 +48,38 @@ def _shown(model: type[BaseModel]) -> list[str]:
         else:
             names.append(name)
     return names
+
+
+def test_codes_are_told_in_words_and_other_referrals_by_their_id() -> None:
+    stage = Stage()
+    basis = make.AUTHORISED.model_copy(update={"languages": ("es", "guc", "xx")})
+    first = stage.request(recipient=make.NGO, legal_basis=basis, urgency=Urgency.U0)
+    said = _said(stage)
+    assert said["Idiomas"] == ("español", "wayuunaiki", "xx")
+    assert said["Urgencia"] == ("U0 · Vital o inminente",)
+    stage.say(Verb.VOIDED, first, make.SENDER)
+    root = stage.request()
+    child = redirect(stage, root, make.OTHER)
+    stage.say(Verb.REJECTED, child, make.OTHER, declarations.Rejected(reason=RefusalReason.NOT_COMPETENT))
+    assert _said(stage)["Instituciones que lo discuten"] == (make.RECIPIENT, make.OTHER)
+    redirected = next(one.fact.data for one in stage.facts if one.fact.data.kind == "redirected")
+    assert dict(timeline.entry(root, redirected).said)["Remisión nueva"] == (child,)
+
+
+def _said(stage: Stage) -> dict[str, tuple[str | UUID, ...]]:
+    return dict(timeline.entry(UUID(int=0), stage.last).said)
+
+
+@pytest.mark.parametrize(
+    ("code", "text"),
+    [
+        ("Ley-1437-2011-art-21", "Ley 1437 de 2011, artículo 21"),
+        ("Ley-1098-2006", "Ley-1098-2006"),
+        ("CONPES-4100", "CONPES-4100"),
+    ],
+)
+def test_a_law_is_told_as_people_write_it(code: str, text: str) -> None:
+    assert timeline.norm(code) == text
 
 
 def test_what_is_kept_from_pages_exists() -> None:
