@@ -92,7 +92,7 @@ def add(app: FastAPI, settings: Settings, pool: asyncpg.Pool, members: site.Memb
             counts={state: counts[state] for state in State if state in counts},
             open=sum(counts.get(state, 0) for state in OPEN),
             unreadable=bool(asked.buscar) and reference is None,
-            members=sorted(members().values(), key=lambda one: one.name),
+            members=site.by_name(members().values()),
             urgencies=tuple(Urgency),
             directions=tuple(Direction),
             quiet=QUIET,
