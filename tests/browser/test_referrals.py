@@ -38,8 +38,12 @@ async def test_it_is_found_by_what_a_notice_shows_of_it(
         assert page.url.endswith(f"buscar={story.referral.hex[:8]}") or "buscar=" in page.url
         await page.get_by_label("Referencia").fill(str(story.need))
         await expect(page.locator(ROWS)).to_have_count(1)
+        visited = await page.evaluate("history.length")
+        await page.get_by_label("Referencia").press_sequentially("0", delay=400)
+        await expect(page.locator(ROWS)).to_have_count(0)
+        assert await page.evaluate("history.length") == visited, "every letter is a page to go back through"
         await page.get_by_label("Referencia").fill("no es una referencia")
-        await expect(page.get_by_text("Una referencia tiene letras")).to_be_visible()
+        await expect(page.get_by_text("Escriba al menos cuatro caracteres")).to_be_visible()
 
 
 async def test_filters_without_scripts(browser: Browser, referrals: str, stories: tuple[Story, ...]) -> None:
@@ -47,13 +51,25 @@ async def test_filters_without_scripts(browser: Browser, referrals: str, stories
     expected = [story for story in stories if story.sender == sender]
     async with opened(browser, scripts=False) as page:
         await page.goto(referrals)
-        await page.get_by_label("Institución").select_option(sender)
-        await page.get_by_label("Que ella").select_option("sent")
+        await page.get_by_label("Institución", exact=True).select_option(sender)
+        await page.get_by_label("Papel de la institución").select_option("sent")
         await page.get_by_role("button", name="Buscar").click()
         await expect(page.locator(ROWS)).to_have_count(len(expected))
+        await expect(page.get_by_text("Elija una institución")).to_have_count(0)
         await page.get_by_role("link", name="Todas").click()
         await page.locator(f"{ROWS} a").first.click()
         await expect(page.get_by_role("heading", name="Historia")).to_be_visible()
+
+
+async def test_a_part_without_its_institution_asks_for_it(browser: Browser, referrals: str) -> None:
+    async with opened(browser) as page:
+        await page.goto(referrals)
+        asks = page.get_by_text("Elija una institución")
+        await expect(asks).to_have_count(0)
+        await page.get_by_label("Papel de la institución").select_option("received")
+        await expect(asks).to_be_visible()
+        await page.get_by_label("Institución", exact=True).select_option("icbf-santander")
+        await expect(asks).to_have_count(0)
 
 
 async def test_counts_of_states_lead_to_them(
