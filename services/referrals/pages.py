@@ -126,11 +126,13 @@ def add(app: FastAPI, settings: Settings, pool: asyncpg.Pool, members: site.Memb
         )
 
     @app.get("/pending", include_in_schema=False)
-    async def pending() -> HTMLResponse:
-        conflicts = await pool.fetch(_SQL["conflicts"], _MOST + 1)
-        stops = await pool.fetch(_SQL["stop_duties"], None, _MOST + 1)
+    async def pending(institucion: Annotated[web.Code | None, Given, Query()] = None) -> HTMLResponse:
+        conflicts = await pool.fetch(_SQL["conflicts"], institucion, _MOST + 1)
+        stops = await pool.fetch(_SQL["stop_duties"], institucion, _MOST + 1)
         return made.page(
             "pending.html",
+            asked=institucion,
+            members=site.by_name(members().values()),
             conflicts=[(_row(row), restore(row).conflict) for row in conflicts[:_MOST]],
             stops=[_row(row) | {"because": StopCause(row["because"])} for row in stops[:_MOST]],
             more=max(len(conflicts), len(stops)) > _MOST,

@@ -135,11 +135,17 @@ async def test_a_conflict_says_between_whom_and_who_answers_meanwhile(
     disputed = owed["conflict"].steps[-1].referral
     async with opened(browser) as page:
         await page.goto(referrals)
-        await page.get_by_role("link", name="Conflictos y ceses").click()
+        await page.get_by_role("link", name="Conflictos y ceses pendientes").click()
         row = page.get_by_role("region", name="Conflictos de competencia").locator("tbody tr")
         await expect(row).to_have_count(1)
         await expect(row).to_contain_text(disputed.hex[:8])
         await expect(row).to_contain_text(f"{desk} (no se considera competente)")
+        await page.get_by_label("Institución").select_option("acnur")
+        await page.get_by_role("button", name="Buscar").click()
+        await expect(page.get_by_text("No hay conflictos sin resolver de esta institución")).to_be_visible()
+        await page.get_by_label("Institución").select_option("interior-giron")
+        await page.get_by_role("button", name="Buscar").click()
+        await expect(row).to_have_count(1)
         await row.get_by_role("link").click()
         turn = page.locator(".turn")
         await expect(turn).to_contain_text("conflicto de competencia")
