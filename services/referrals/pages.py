@@ -116,7 +116,7 @@ def add(app: FastAPI, settings: Settings, pool: asyncpg.Pool, members: site.Memb
             turn=turn(one),
             steps=steps(one, [restore(other) for other in chain]),
             resolving=_resolving(one, members()) if one.conflict else (),
-            child=next((_row(other) for other in chain if other["parent"] == referral), None),
+            end=_row(chain[-1]) if chain[-1]["referral"] != referral else None,
             chain=[_row(other) for other in chain],
             entries=[timeline.entry(fact_id, fact) for fact_id, fact in told],
             escalation=next((fact for _, fact in told if isinstance(fact, EscalatedFact)), None),

@@ -177,6 +177,9 @@ async def test_who_has_not_confirmed_to_have_stopped_is_listed(
         assert sorted(listed) == sorted([names["acnur"], names["gifmm-santander"], *withdrawn])
         await page.goto(f"{referrals}/referrals/{owed['revocation'].steps[0].referral}")
         await expect(page.locator(".turn")).to_contain_text("confirmó que cesó el uso de los datos")
+        # Sent on twice, then revoked: it goes on nowhere.
+        await expect(page.locator(".turn")).to_contain_text(f"Terminó en otra institución: {names['gifmm-santander']}")
+        await expect(page.locator(".turn")).to_contain_text(label(State.WITHDRAWN))
 
 
 async def test_nothing_about_the_person_is_shown(referrals: str, stories: tuple[Story, ...]) -> None:
