@@ -115,6 +115,19 @@ async def test_a_history_has_every_step_and_whose_turn_it_is(
         await expect(page.get_by_text("Entrevista")).to_be_visible()
 
 
+async def test_on_a_phone_what_was_said_stands_under_its_name(
+    browser: Browser, referrals: str, stories: tuple[Story, ...]
+) -> None:
+    async with opened(browser, width="phone") as page:
+        await page.goto(f"{referrals}/referrals/{stories[0].referral}")
+        name, value = page.locator(".timeline dt").first, page.locator(".timeline dd").first
+        above, below = await name.bounding_box(), await value.bounding_box()
+        assert above is not None
+        assert below is not None
+        assert above["x"] == below["x"]
+        assert above["y"] < below["y"]
+
+
 async def test_what_had_no_effect_is_told_with_its_reason(
     browser: Browser, referrals: str, stories: tuple[Story, ...]
 ) -> None:
