@@ -96,7 +96,7 @@ def add(
             rare={kind: wording.kind(kind) for kind in RARE},
             services=wording.services(),
             closed=[one.closed for one in closed],
-            members=sorted(members().values(), key=lambda one: one.name),
+            members=site.by_name(members().values()),
         )
 
     @app.get("/entries/{index}", include_in_schema=False)

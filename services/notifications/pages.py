@@ -58,7 +58,7 @@ def add(app: FastAPI, settings: Settings, pool: asyncpg.Pool, members: site.Memb
     @app.get("/", include_in_schema=False)
     async def inboxes() -> HTMLResponse:
         waiting = await inbox.unread_by_institution(pool, members().keys())
-        known = sorted(members().values(), key=lambda one: (one.code not in waiting, one.name))
+        known = sorted(site.by_name(members().values()), key=lambda one: one.code not in waiting)
         return made.page("inboxes.html", institutions=known, waiting=waiting, most=inbox.MOST_COUNTED)
 
     @app.get("/inbox/{institution}", include_in_schema=False)

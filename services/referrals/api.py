@@ -188,9 +188,11 @@ def build(pool: asyncpg.Pool, missing: web.Missing) -> FastAPI:
         return StopDuties(referrals=[StopDutyView(**_detail(row)) for row in rows])
 
     @app.get("/v1/conflicts")
-    async def conflicts(limit: Annotated[int, Query(ge=1, le=500)] = 50) -> Conflicts:
-        """Open competence conflicts."""
-        rows = await pool.fetch(_SQL["conflicts"], limit)
+    async def conflicts(
+        institution: web.Code | None = None, limit: Annotated[int, Query(ge=1, le=500)] = 50
+    ) -> Conflicts:
+        """Open competence conflicts. ``institution`` is a party, or the referral's sender."""
+        rows = await pool.fetch(_SQL["conflicts"], institution, limit)
         return Conflicts(referrals=[DetailView(**_detail(row)) for row in rows])
 
     @app.get("/v1/outcomes/{owner}/{event}", responses=web.MAY_LACK)

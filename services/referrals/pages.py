@@ -17,12 +17,16 @@ from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, StringConstraints
 
 from contracts import facts
+from contracts.applied import EscalatedFact
+from contracts.directory import Institution
 from contracts.legal import StopCause
 from contracts.values import Service, State, Urgency
 from services.referrals import search, timeline
+from services.referrals.chain import oversight
+from services.referrals.referral import Referral
 from services.referrals.rows import restore
 from services.referrals.search import Direction, Filters
-from services.referrals.turn import OPEN, TURN, possible, turn
+from services.referrals.turn import OPEN, TURN, steps, turn
 from services.runtime import clock, sql, web
 from services.runtime.pages import site
 from services.runtime.pages.forms import Given
@@ -88,7 +92,7 @@ def add(app: FastAPI, settings: Settings, pool: asyncpg.Pool, members: site.Memb
             counts={state: counts[state] for state in State if state in counts},
             open=sum(counts.get(state, 0) for state in OPEN),
             unreadable=bool(asked.buscar) and reference is None,
-            members=sorted(members().values(), key=lambda one: one.name),
+            members=site.by_name(members().values()),
             urgencies=tuple(Urgency),
             directions=tuple(Direction),
             quiet=QUIET,
@@ -102,28 +106,33 @@ def add(app: FastAPI, settings: Settings, pool: asyncpg.Pool, members: site.Memb
             raise HTTPException(404, "no such referral")
         chain = await pool.fetch(_SQL["chain"], referral)
         history = await pool.fetch(_SQL["history"], referral, antes, _PER_PAGE + 1)
+        told = [(fact["fact_id"], facts.read(fact["value"])) for fact in history[:_PER_PAGE]]
         one = restore(row)
-        may, whose = possible(one), turn(one)
         return made.page(
             "referral.html",
             one=_row(row),
             referral=one,
             state=one.state,
-            turn=row[whose] if whose in may else None,
-            may=may.get(whose, ()) if whose else (),
-            others=[(row[party], verbs) for party, verbs in may.items() if party is not whose],
+            turn=turn(one),
+            steps=steps(one, [restore(other) for other in chain]),
+            resolving=_resolving(one, members()) if one.conflict else (),
+            end=_row(chain[-1]) if chain[-1]["referral"] != referral else None,
             chain=[_row(other) for other in chain],
-            entries=[timeline.entry(fact["fact_id"], facts.read(fact["value"])) for fact in history[:_PER_PAGE]],
+            entries=[timeline.entry(fact_id, fact) for fact_id, fact in told],
+            escalation=next((fact for _, fact in told if isinstance(fact, EscalatedFact)), None),
+            norm=timeline.norm,
             antes=antes,
             older=history[_PER_PAGE - 1]["position"] if len(history) > _PER_PAGE else None,
         )
 
     @app.get("/pending", include_in_schema=False)
-    async def pending() -> HTMLResponse:
-        conflicts = await pool.fetch(_SQL["conflicts"], _MOST + 1)
-        stops = await pool.fetch(_SQL["stop_duties"], None, _MOST + 1)
+    async def pending(institucion: Annotated[web.Code | None, Given, Query()] = None) -> HTMLResponse:
+        conflicts = await pool.fetch(_SQL["conflicts"], institucion, _MOST + 1)
+        stops = await pool.fetch(_SQL["stop_duties"], institucion, _MOST + 1)
         return made.page(
             "pending.html",
+            asked=institucion,
+            members=site.by_name(members().values()),
             conflicts=[(_row(row), restore(row).conflict) for row in conflicts[:_MOST]],
             stops=[_row(row) | {"because": StopCause(row["because"])} for row in stops[:_MOST]],
             more=max(len(conflicts), len(stops)) > _MOST,
@@ -141,6 +150,12 @@ def _filters(asked: Asked, reference: tuple[UUID, UUID] | None) -> Filters:
         reference=reference,
         unchanged_since=clock.now() - quiet if quiet else None,
     )
+
+
+def _resolving(referral: Referral, known: Mapping[str, Institution]) -> list[str]:
+    """The oversight bodies that may decide the referral's conflict: its parties may not."""
+    parties = referral.conflict.opened.parties if referral.conflict else ()
+    return [code for code in oversight(referral, known) if code not in parties]
 
 
 def _states(code: str | None) -> tuple[State, ...] | None:

@@ -24,7 +24,7 @@ from contracts.envelope import Envelope, Flaw
 from contracts.legal import LegalBasis
 from contracts.moments import local_date
 from contracts.reasons import HoldReason, NeedResult, NotAchievedReason, RefusalReason, reason
-from contracts.values import AuthType, Basis, Problem, Refusal, State, Urgency
+from contracts.values import AuthType, Basis, Problem, Refusal, State, Urgency, Verb
 from services.referrals.chain import Chain, Members
 from services.referrals.referral import Referral, about_a_child
 
@@ -84,12 +84,22 @@ def check(
             return _redirection(details, referral, chain, members, now)
         case Waitlisted(reason=why) | NotAchieved(reason=why):
             return _papers(why, referral)
-        case ConsentRevoked():
-            return _revocation(chain)
-        case Reopened() if referral.revoked or referral.stop_duty is not None:
-            return Refusal.AUTHORISATION_REVOKED
+        case ConsentRevoked() | Reopened():
+            return barred(head.verb, referral, chain)
         case ConflictResolved():
             return _resolution(details, head.institution, referral, members)
+    return None
+
+
+def barred(verb: Verb, referral: Referral, chain: Chain) -> Refusal | None:
+    """Why a verb that the life cycle allows takes no effect, whatever the declaration carries; None when it may."""
+    match verb:
+        case Verb.CONSENT_REVOKED:
+            return _revocation(chain)
+        case Verb.REOPENED if referral.revoked or referral.stop_duty is not None:
+            return Refusal.AUTHORISATION_REVOKED
+        case Verb.REDIRECTED if referral.competence_decided:
+            return Refusal.COMPETENCE_DECIDED
     return None
 
 
@@ -136,8 +146,8 @@ def _redirection(
         return Refusal.UNKNOWN_RECIPIENT
     if target.code == referral.recipient:
         return Refusal.TARGET_IS_RECIPIENT
-    if referral.competence_decided:
-        return Refusal.COMPETENCE_DECIDED
+    if refusal := barred(Verb.REDIRECTED, referral, chain):
+        return refusal
     # What the person took back cannot be shown again by somebody of the chain; a new authorisation is a new referral.
     if details.legal_basis.basis is Basis.AUTHORISATION and any(one.revoked for one in chain):
         return Refusal.AUTHORISATION_REVOKED

@@ -1,5 +1,6 @@
 """The list of referrals is searched and filtered, and a referral's page tells its whole history."""
 
+import re
 from base64 import urlsafe_b64encode
 from uuid import UUID
 
@@ -37,8 +38,12 @@ async def test_it_is_found_by_what_a_notice_shows_of_it(
         assert page.url.endswith(f"buscar={story.referral.hex[:8]}") or "buscar=" in page.url
         await page.get_by_label("Referencia").fill(str(story.need))
         await expect(page.locator(ROWS)).to_have_count(1)
+        visited = await page.evaluate("history.length")
+        await page.get_by_label("Referencia").press_sequentially("0", delay=400)
+        await expect(page.locator(ROWS)).to_have_count(0)
+        assert await page.evaluate("history.length") == visited, "every letter is a page to go back through"
         await page.get_by_label("Referencia").fill("no es una referencia")
-        await expect(page.get_by_text("Una referencia tiene letras")).to_be_visible()
+        await expect(page.get_by_text("Escriba al menos cuatro caracteres")).to_be_visible()
 
 
 async def test_filters_without_scripts(browser: Browser, referrals: str, stories: tuple[Story, ...]) -> None:
@@ -46,13 +51,25 @@ async def test_filters_without_scripts(browser: Browser, referrals: str, stories
     expected = [story for story in stories if story.sender == sender]
     async with opened(browser, scripts=False) as page:
         await page.goto(referrals)
-        await page.get_by_label("Institución").select_option(sender)
-        await page.get_by_label("Que ella").select_option("sent")
+        await page.get_by_label("Institución", exact=True).select_option(sender)
+        await page.get_by_label("Papel de la institución").select_option("sent")
         await page.get_by_role("button", name="Buscar").click()
         await expect(page.locator(ROWS)).to_have_count(len(expected))
+        await expect(page.get_by_text("Elija una institución")).to_have_count(0)
         await page.get_by_role("link", name="Todas").click()
         await page.locator(f"{ROWS} a").first.click()
         await expect(page.get_by_role("heading", name="Historia")).to_be_visible()
+
+
+async def test_a_part_without_its_institution_asks_for_it(browser: Browser, referrals: str) -> None:
+    async with opened(browser) as page:
+        await page.goto(referrals)
+        asks = page.get_by_text("Elija una institución")
+        await expect(asks).to_have_count(0)
+        await page.get_by_label("Papel de la institución").select_option("received")
+        await expect(asks).to_be_visible()
+        await page.get_by_label("Institución", exact=True).select_option("icbf-santander")
+        await expect(asks).to_have_count(0)
 
 
 async def test_counts_of_states_lead_to_them(
@@ -98,6 +115,19 @@ async def test_a_history_has_every_step_and_whose_turn_it_is(
         await expect(page.get_by_text("Entrevista")).to_be_visible()
 
 
+async def test_on_a_phone_what_was_said_stands_under_its_name(
+    browser: Browser, referrals: str, stories: tuple[Story, ...]
+) -> None:
+    async with opened(browser, width="phone") as page:
+        await page.goto(f"{referrals}/referrals/{stories[0].referral}")
+        name, value = page.locator(".timeline dt").first, page.locator(".timeline dd").first
+        above, below = await name.bounding_box(), await value.bounding_box()
+        assert above is not None
+        assert below is not None
+        assert above["x"] == below["x"]
+        assert above["y"] < below["y"]
+
+
 async def test_what_had_no_effect_is_told_with_its_reason(
     browser: Browser, referrals: str, stories: tuple[Story, ...]
 ) -> None:
@@ -118,18 +148,33 @@ async def test_a_conflict_says_between_whom_and_who_answers_meanwhile(
     disputed = owed["conflict"].steps[-1].referral
     async with opened(browser) as page:
         await page.goto(referrals)
-        await page.get_by_role("link", name="Conflictos y ceses").click()
+        await page.get_by_role("link", name="Conflictos y ceses pendientes").click()
         row = page.get_by_role("region", name="Conflictos de competencia").locator("tbody tr")
         await expect(row).to_have_count(1)
         await expect(row).to_contain_text(disputed.hex[:8])
         await expect(row).to_contain_text(f"{desk} (no se considera competente)")
+        await page.get_by_label("Institución").select_option("acnur")
+        await page.get_by_role("button", name="Buscar").click()
+        await expect(page.get_by_text("No hay conflictos sin resolver de esta institución")).to_be_visible()
+        await page.get_by_label("Institución").select_option("interior-giron")
+        await page.get_by_role("button", name="Buscar").click()
+        await expect(row).to_have_count(1)
         await row.get_by_role("link").click()
         turn = page.locator(".turn")
         await expect(turn).to_contain_text("conflicto de competencia")
         await expect(turn).to_contain_text(f"Mientras tanto responde {interior}")
         await expect(turn).to_contain_text("No ha manifestado su posición")
+        await expect(turn).to_contain_text(f"Le corresponde a {interior}: {label(Verb.POSITION_STATED).lower()}")
+        await expect(turn).to_contain_text("organismo de control con competencia (Defensoría")
+        await expect(turn).not_to_have_class(re.compile("ended"))
         chain = page.get_by_role("region", name="Cadena de remisiones").get_by_role("link")
         assert await chain.all_inner_texts() == [desk, interior]
+        await chain.first.click()
+        await expect(turn).to_contain_text(f"Sigue en otra institución: {interior}")
+        await expect(turn).not_to_contain_text("No se espera nada")
+        await turn.get_by_role("link", name="Ver la remisión").click()
+        await expect(page.get_by_role("heading", level=1)).to_be_visible()
+        assert page.url.endswith(str(disputed))
 
 
 async def test_who_has_not_confirmed_to_have_stopped_is_listed(
@@ -145,6 +190,9 @@ async def test_who_has_not_confirmed_to_have_stopped_is_listed(
         assert sorted(listed) == sorted([names["acnur"], names["gifmm-santander"], *withdrawn])
         await page.goto(f"{referrals}/referrals/{owed['revocation'].steps[0].referral}")
         await expect(page.locator(".turn")).to_contain_text("confirmó que cesó el uso de los datos")
+        # Sent on twice, then revoked: it goes on nowhere.
+        await expect(page.locator(".turn")).to_contain_text(f"Terminó en otra institución: {names['gifmm-santander']}")
+        await expect(page.locator(".turn")).to_contain_text(label(State.WITHDRAWN))
 
 
 async def test_nothing_about_the_person_is_shown(referrals: str, stories: tuple[Story, ...]) -> None:

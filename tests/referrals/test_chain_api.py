@@ -167,6 +167,9 @@ async def test_a_conflict_is_listed_with_its_positions_until_it_is_resolved(
     assert open_one["conflict"]["opened"]["trigger"] == "double-refusal"
     assert set(open_one["conflict"]["opened"]["parties"]) == {RECIPIENT, OTHER}
     assert open_one["conflict"]["positions"].keys() == {RECIPIENT}
+    for institution, concerned in {SENDER: 1, RECIPIENT: 1, OTHER: 1, THIRD: 0}.items():
+        listed = (await client.get("/v1/conflicts", params={"institution": institution})).json()["referrals"]
+        assert len(listed) == concerned, institution
     one = (await client.get(f"/v1/referrals/{first.child}")).json()
     assert one["conflict"] == open_one["conflict"]
     await world.say(make.declaration(Verb.CONFLICT_RESOLVED, first.child, need, by=make.OVERSIGHT))

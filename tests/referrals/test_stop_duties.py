@@ -7,7 +7,7 @@ from contracts.declarations import Escalated
 from contracts.values import EscalationRule, State, Verb
 from services.referrals.lifecycle import Party
 from services.referrals.referral import StopDuty
-from services.referrals.turn import possible, turn
+from services.referrals.turn import Step, steps, turn
 from tests.referrals.acting import NGO, O, S, T, W, redirect, resolved, through_three_holders
 from tests.referrals.stage import Stage
 from tests.support import builders as make
@@ -181,7 +181,8 @@ def test_an_unconfirmed_stop_can_be_escalated_although_the_work_has_ended() -> N
     referral = stage.request(recipient=NGO, legal_basis=make.AUTHORISED)
     stage.path(referral, Verb.ACCEPTED, Verb.WITHDRAWN)
     assert turn(stage.referrals[referral]) is Party.RECIPIENT
-    assert Verb.STOP_CONFIRMED in possible(stage.referrals[referral])[Party.RECIPIENT]
+    one = stage.referrals[referral]
+    assert steps(one, (one,))[0] == Step(NGO, (Verb.STOP_CONFIRMED,), (Verb.CONSENT_REVOKED,))
     late = Escalated(rule=EscalationRule.STOP_NOT_CONFIRMED)
     assert stage.refuses(Verb.ESCALATED, referral, NGO, late) == "not-oversight"
     (fact,) = stage.say(Verb.ESCALATED, referral, W, late)

@@ -7,6 +7,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from contracts import directory
 from services.runtime import web
 from services.runtime.pages import assets, site
 from services.runtime.pages.protection import CONTENT_SECURITY_POLICY
@@ -108,3 +109,12 @@ def test_two_assets_of_one_name_are_an_error(tmp_path: Path) -> None:
         (tmp_path / folder / "same.css").write_text("")
     with pytest.raises(ValueError, match=r"same\.css"):
         assets.load([tmp_path / "one", tmp_path / "two"])
+
+
+def test_institutions_are_in_the_order_of_their_names_without_accents() -> None:
+    first, second, third = list(directory.load().institutions)[:3]
+    known = [
+        one.model_copy(update={"name": name})
+        for one, name in zip((first, second, third), ("Secretaría", "Área Metropolitana", "alcaldía"), strict=True)
+    ]
+    assert [one.name for one in site.by_name(known)] == ["alcaldía", "Área Metropolitana", "Secretaría"]

@@ -33,14 +33,15 @@ select referral, version, state, sender, recipient, need, person, service, urgen
  limit $2;
 
 -- conflicts --
--- Open competence conflicts, the oldest first.
+-- Open competence conflicts, of an institution as a party or as the sender, the oldest first.
 select referral, version, state, sender, recipient, need, person, service, urgency, opened_at, changed_at, root, parent, path,
        redirected_by, clock_from, follows, asked, held_from, stop_duty, revoked, escalated, competence_decided,
        awaits_content, conflict
   from referral
  where conflict is not null
+   and ($1::text is null or sender = $1 or $1 in (select json_array_elements_text(conflict #> '{opened,parties}')))
  order by (conflict ->> 'opened_at')::timestamptz, referral
- limit $1;
+ limit $2;
 
 -- timeline --
 -- A page of the facts about these referrals, refusals included, in the order in which they were decided: $3 of them

@@ -1,6 +1,7 @@
 """The pages of one service: templates, assets, headers, error pages. The service adds its own routes."""
 
-from collections.abc import Callable, Mapping
+import unicodedata
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,15 @@ from services.runtime.settings import Addresses
 _HERE = Path(__file__).parent
 
 Members = Callable[[], Mapping[str, Institution]]
+
+
+def by_name(institutions: Iterable[Institution]) -> list[Institution]:
+    """Institutions in the order in which people look for a name: accents and capitals do not matter."""
+    return sorted(institutions, key=lambda one: _plain(one.name))
+
+
+def _plain(text: str) -> str:
+    return "".join(each for each in unicodedata.normalize("NFD", text) if not unicodedata.combining(each)).casefold()
 
 
 @dataclass(frozen=True)
