@@ -60,7 +60,8 @@ def add(
         lstrip_blocks=True,
     )
     templates.filters |= {"label": label} | {
-        each.__name__: each for each in (moments.moment, moments.short, moments.clock, moments.day, moments.age)
+        each.__name__: each
+        for each in (moments.moment, moments.short, moments.exact, moments.clock, moments.day, moments.age)
     }
     templates.globals |= {"assets": served, "addresses": addresses.without(name), "here": name}
     site = Site(templates, members)
