@@ -65,8 +65,8 @@ def add(
     }
     templates.globals |= {"assets": served, "addresses": addresses.without(name), "here": name}
     site = Site(templates, members)
-    app.add_middleware(protection.Protection)
     errors.answer(app, lambda status, said: site.page("error.html", status, said=said))
+    app.add_middleware(protection.Protection)
     _serve(app, {asset.url: asset for asset in served.values()})
     return site
 
