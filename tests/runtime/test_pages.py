@@ -9,7 +9,7 @@ import pytest
 from fastapi import FastAPI
 
 from services.runtime import web
-from services.runtime.pages import assets, site
+from services.runtime.pages import assets, numbers, site
 from services.runtime.pages.protection import CONTENT_SECURITY_POLICY
 from services.runtime.settings import Addresses
 
@@ -125,6 +125,17 @@ async def test_without_the_folder_of_scripts_there_are_none(tmp_path: Path) -> N
     for name in ("htmx.min.js", "sse.js"):
         (scripts / name).write_text("")
     assert "<script" in (await ask(app(tmp_path, scripts), "GET", "/nothing", **BROWSER)).text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(None, "–"), (0, "0"), (999, "999"), (12141, "12.141"), (1e6, "1.000.000")]
+)
+def test_counts_are_written_as_in_colombia(value: float | None, text: str) -> None:
+    assert numbers.number(value) == text
+
+
+def test_decimals_are_written_as_in_colombia() -> None:
+    assert (numbers.decimal(1234.56), numbers.decimal(None)) == ("1.234,6", "–")
 
 
 def test_two_assets_of_one_name_are_an_error(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from contracts.labels import label
 from services.runtime import clock
 from services.runtime.pages import assets, errors, protection
 from services.runtime.pages.assets import Asset
+from services.runtime.pages.numbers import number
 from services.runtime.settings import Addresses
 
 _HERE = Path(__file__).parent
@@ -61,7 +62,7 @@ def add(
     )
     templates.filters |= {"label": label} | {
         each.__name__: each
-        for each in (moments.moment, moments.short, moments.exact, moments.clock, moments.day, moments.age)
+        for each in (moments.moment, moments.short, moments.exact, moments.clock, moments.day, moments.age, number)
     }
     templates.globals |= {"assets": served, "addresses": addresses.without(name), "here": name}
     site = Site(templates, members)
