@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.async_api import Browser, expect
+from playwright.async_api import Browser, Route, expect
 
 from deploy.demo.stories import Story
 from deploy.embedded.stack import Stack
@@ -93,6 +93,62 @@ async def test_who_works_through_an_inbox_by_keyboard_keeps_the_place_and_hears_
         # Readers announce what changes in a region that stays.
         await expect(said).to_have_text(re.compile(rf"^{before - 1} avisos? sin abrir$"))
         assert await said.evaluate("said => said.kept")
+
+
+async def test_what_one_reads_stays_in_its_place(
+    browser: Browser, system: Stack, notifications: str, stories: tuple[Story, ...]
+) -> None:
+    code = stories[7].sender
+    async with opened(browser, width="phone") as page:
+        await page.goto(f"{notifications}/inbox/{code}")
+        await expect(page.get_by_text("En vivo")).to_be_visible()
+        before = int(await page.locator(COUNT).inner_text()) + 6
+        for _ in range(6):
+            await something_unreadable(system, code)
+        await expect(page.locator(COUNT)).to_have_text(str(before))
+        headings = await page.locator(f"{UNREAD} h3").evaluate_all("all => all.map(one => one.id)")
+        first, second = headings[3:5]
+
+        async def top(heading: str) -> float:
+            return float(await page.evaluate("id => document.getElementById(id).getBoundingClientRect().top", heading))
+
+        await page.evaluate("top => scrollBy(0, top)", await top(first) - 20)
+        place = await top(first)
+        await something_unreadable(system, code)
+        await expect(page.locator(COUNT)).to_have_text(str(before + 1))
+        assert abs(await top(first) - place) < 3
+        # The one in view is opened and leaves the list: the next one stays, also when something new comes after that.
+        place = await top(second)
+        await page.locator(UNREAD, has=page.locator(f"#{first}")).get_by_role("button").click()
+        await expect(page.locator(COUNT)).to_have_text(str(before))
+        assert abs(await top(second) - place) < 3
+        await something_unreadable(system, code)
+        await expect(page.locator(COUNT)).to_have_text(str(before + 1))
+        assert abs(await top(second) - place) < 3
+
+
+async def test_what_comes_while_the_page_asks_is_shown_too(
+    browser: Browser, system: Stack, notifications: str, stories: tuple[Story, ...]
+) -> None:
+    code = stories[8].sender
+    asked = asyncio.Event()
+
+    async def slow(route: Route) -> None:
+        answer = await route.fetch()
+        asked.set()
+        await asyncio.sleep(3)
+        await route.fulfill(response=answer)
+
+    async with opened(browser) as page:
+        await page.goto(f"{notifications}/inbox/{code}")
+        await expect(page.get_by_text("En vivo")).to_be_visible()
+        before = int(await page.locator(COUNT).inner_text())
+        await page.route(f"**/inbox/{code}", slow)
+        await something_unreadable(system, code)
+        await asked.wait()
+        await something_unreadable(system, code)
+        await expect(page.locator(COUNT)).to_have_text(str(before + 2))
+        await page.unroute_all(behavior="wait")
 
 
 async def test_without_scripts(browser: Browser, notifications: str, stories: tuple[Story, ...]) -> None:
