@@ -77,6 +77,22 @@ async def test_names_as_long_as_allowed_stay_within_a_phone(
             assert await page.evaluate("document.documentElement.scrollWidth") == SIZES["phone"][0], f"{name} scrolls"
 
 
+async def test_printed_in_full_and_in_the_colours_of_paper(
+    browser: Browser, system: Stack, stories: tuple[Story, ...]
+) -> None:
+    async with opened(browser, theme="dark") as page:
+        await page.goto(f"{system.addresses.status}/")
+        table = page.locator("details table").first
+        await expect(table).to_be_hidden()
+        good = "getComputedStyle(document.documentElement).getPropertyValue('--green-soft')"
+        dark = await page.evaluate(good)
+        await page.emulate_media(media="print")
+        await expect(table).to_be_visible()
+        printed = await page.evaluate(good)
+        await page.emulate_media(media="screen", color_scheme="light")
+        assert printed == await page.evaluate(good) != dark
+
+
 @pytest.mark.parametrize("how", ["refused", "away", "silent"])
 async def test_what_got_no_answer_is_said(
     browser: Browser, notifications: str, stories: tuple[Story, ...], how: str
