@@ -29,6 +29,11 @@ def short(at: datetime) -> str:
     return _written("short", at)
 
 
+def exact(at: datetime) -> str:
+    """A time to the second: ``24 nov 2026, 10:05:09 a. m.``. Raises ValueError if naive."""
+    return _written("exact", at)
+
+
 def clock(at: datetime) -> str:
     """The time of day alone: ``10:05 a. m.``. Raises ValueError if naive."""
     return _written("clock", at)
@@ -65,6 +70,7 @@ def _written(pattern: str, at: datetime) -> str:
             year=local.year,
             hour=local.hour % 12 or 12,
             minute=local.minute,
+            second=local.second,
             half=texts["halves"][local.hour // 12],
         )
     )

@@ -47,7 +47,7 @@ def draw(title: str, description: str, axis: str, lines: Mapping[str, Line], unt
                 "field": "at",
                 "type": "temporal",
                 "title": None,
-                "axis": {"format": "%H:%M", "values": [_local(tick) for tick in _ticks(until - span, until)]},
+                "axis": {"format": "%-I:%M", "values": [_local(tick) for tick in _ticks(until - span, until)]},
                 "scale": {"domain": [_local(until - span), _local(until)]},
             },
             "y": {

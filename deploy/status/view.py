@@ -8,6 +8,7 @@ from itertools import groupby, pairwise
 from deploy.status import wording
 from deploy.status.plots import Line
 from deploy.status.readings import COUNTED, Look, highest, quantile, rate, total
+from services.runtime.pages.numbers import decimal, number
 
 RECENT = timedelta(minutes=5)
 """What figures of speed are about."""
@@ -74,10 +75,10 @@ def figures(looks: Sequence[Look]) -> list[Figure]:
     return [
         Figure("Aviso en bandeja", _at_most(slowest), "95 de cada 100 en 5 minutos, desde que llega a Kafka"),
         Figure("Sin publicar", wording.duration(_outbox(now)), "lo más antiguo que Kafka aún no confirma"),
-        Figure("Correos por enviar", wording.number(total(now, "notifications", "ruta.mail.waiting")), "en cola"),
-        Figure("Marca de agua", wording.duration(highest(now, "referrals", "ruta.watermark.age")),
-               "los plazos se juzgan hasta hace tanto"),
-        Figure("Huellas", wording.number(total(now, "audit", "ruta.tree.size")), "bajo el último punto de control"),
+        Figure("Correos por enviar", number(total(now, "notifications", "ruta.mail.waiting")), "en cola"),
+        Figure("Retraso de los plazos", wording.duration(highest(now, "referrals", "ruta.watermark.age")),
+               "hasta qué momento se han revisado"),
+        Figure("Huellas", number(total(now, "audit", "ruta.tree.size")), "bajo el último punto de control"),
         Figure("Punto de control", wording.duration(highest(now, "audit", "ruta.checkpoint.age")),
                "desde que se firmó; crece si nada pasa"),
     ]  # fmt: skip
@@ -96,7 +97,7 @@ def plots(looks: Sequence[Look]) -> tuple[Plot, Plot]:
             "Mensajes que esperan",
             "mensajes",
             {wording.process(s): [(look.at, lag(look, s)) for look in looks] for s in COUNTED},
-            [Row(look.at, tuple(wording.number(lag(look, s)) for s in COUNTED)) for look in reversed(minutes)],
+            [Row(look.at, tuple(number(lag(look, s)) for s in COUNTED)) for look in reversed(minutes)],
         ),
         Plot(
             "rate",
@@ -109,7 +110,7 @@ def plots(looks: Sequence[Look]) -> tuple[Plot, Plot]:
                 for service in COUNTED
             },
             [
-                Row(after.at, tuple(wording.per_second(rate(before, after, s)) for s in COUNTED))
+                Row(after.at, tuple(decimal(rate(before, after, s)) for s in COUNTED))
                 for before, after in reversed(list(pairwise(minutes)))
             ],
         ),

@@ -6,6 +6,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from services.runtime.pages.numbers import number
+
 _UNITS = ((1, "ms", 0.001), (120, "s", 1), (7200, "min", 60))
 """Below how many seconds a unit is used, and how long one of it is."""
 
@@ -27,16 +29,6 @@ def missing(phrase: str) -> str:
         if phrase.endswith(end):
             return str(said.format(what=phrase.removesuffix(end)))
     return phrase
-
-
-def number(value: float | None) -> str:
-    """A count with Colombian separators; a dash where nobody knows."""
-    return "–" if value is None else f"{value:,.0f}".replace(",", ".")
-
-
-def per_second(value: float | None) -> str:
-    """A rate with one decimal; a dash where nobody knows."""
-    return "–" if value is None else f"{value:,.1f}".translate(str.maketrans(",.", ".,"))
 
 
 def duration(seconds: float | None) -> str:

@@ -35,6 +35,11 @@ class Asked(BaseModel):
     ver: Annotated[Literal["abiertos"] | None, Given] = None
     desde: Annotated[Annotated[int, Query(ge=1, lt=2**63)] | None, Given] = None
 
+    @property
+    def filtered(self) -> bool:
+        """Whether this may show less than the whole inbox."""
+        return self.urgencia is not None or self.asunto is not None
+
     def query(self, **changed: Any) -> str:
         """The query with these changes, with its question mark; empty for no filter."""
         asked = self.model_dump(mode="json") | {"desde": None} | changed

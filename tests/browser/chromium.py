@@ -73,6 +73,6 @@ async def opened(
         page.on("console", heard)
         page.on("pageerror", lambda error: said.append(str(error)))
         yield page
-        assert not silent or said == []
+        assert not silent or said == [], said
     finally:
         await context.close()

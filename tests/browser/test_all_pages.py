@@ -2,7 +2,7 @@
 
 import pytest
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser
+from playwright.async_api import Browser, Route, expect
 
 from deploy.demo.duties import Duty
 from deploy.demo.stories import Story
@@ -75,3 +75,43 @@ async def test_names_as_long_as_allowed_stay_within_a_phone(
                 " if (!one.children.length) one.textContent = 'Institución'.repeat(11)"
             )
             assert await page.evaluate("document.documentElement.scrollWidth") == SIZES["phone"][0], f"{name} scrolls"
+
+
+async def test_printed_in_full_and_in_the_colours_of_paper(
+    browser: Browser, system: Stack, stories: tuple[Story, ...]
+) -> None:
+    async with opened(browser, theme="dark") as page:
+        await page.goto(f"{system.addresses.status}/")
+        table = page.locator("details table").first
+        await expect(table).to_be_hidden()
+        good = "getComputedStyle(document.documentElement).getPropertyValue('--green-soft')"
+        dark = await page.evaluate(good)
+        await page.emulate_media(media="print")
+        await expect(table).to_be_visible()
+        printed = await page.evaluate(good)
+        await page.emulate_media(media="screen", color_scheme="light")
+        assert printed == await page.evaluate(good) != dark
+
+
+@pytest.mark.parametrize("how", ["refused", "away", "silent"])
+async def test_what_got_no_answer_is_said(
+    browser: Browser, notifications: str, stories: tuple[Story, ...], how: str
+) -> None:
+    async def fail(route: Route) -> None:
+        if how == "refused":
+            await route.fulfill(status=503, body="")
+        elif how == "away":
+            await route.abort()
+
+    async with opened(browser, silent=False) as page:
+        await page.goto(f"{notifications}/inbox/{stories[0].recipient}")
+        said = page.get_by_role("alert").filter(has_text="Ruta no respondió")
+        await expect(said).to_be_hidden()
+        await page.route("**/inbox/*?urgencia=*", fail)
+        await page.get_by_label("Urgencia").select_option("U3")
+        await expect(said).to_be_in_viewport()
+        violations = (await Axe().run(page, options=AXE)).response["violations"]
+        assert [one["id"] for one in violations if one["impact"] != "minor"] == []
+        await page.unroute("**/inbox/*?urgencia=*")
+        await page.get_by_label("Urgencia").select_option("")
+        await expect(said).to_be_hidden()

@@ -2,21 +2,16 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any
 
 import httpx
 import pytest
-from playwright.async_api import Browser, expect
+from playwright.async_api import Browser, Route, expect
 
 from deploy.demo.stories import Story
 from deploy.embedded.stack import Stack
-from services.notifications import live
-from services.notifications.live import Live, Mark
 from tests.browser.chromium import opened
 from tests.support.hostile import Sent
-from tests.support.wire import eventually, send
+from tests.support.wire import send
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(300)]
 
@@ -91,8 +86,64 @@ async def test_who_works_through_an_inbox_by_keyboard_keeps_the_place_and_hears_
         await expect(page.locator(COUNT)).to_have_text(str(before - 1))
         await expect(page.locator(f"#{following}")).to_be_focused()
         # Readers announce what changes in a region that stays.
-        await expect(said).to_have_text(re.compile(rf"^{before - 1} avisos? sin abrir$"))
+        await expect(said).to_have_text(re.compile(rf"^{before - 1} avisos? sin leer$"))
         assert await said.evaluate("said => said.kept")
+
+
+async def test_what_one_reads_stays_in_its_place(
+    browser: Browser, system: Stack, notifications: str, stories: tuple[Story, ...]
+) -> None:
+    code = stories[7].sender
+    async with opened(browser, width="phone") as page:
+        await page.goto(f"{notifications}/inbox/{code}")
+        await expect(page.get_by_text("En vivo")).to_be_visible()
+        before = int(await page.locator(COUNT).inner_text()) + 6
+        for _ in range(6):
+            await something_unreadable(system, code)
+        await expect(page.locator(COUNT)).to_have_text(str(before))
+        headings = await page.locator(f"{UNREAD} h3").evaluate_all("all => all.map(one => one.id)")
+        first, second = headings[3:5]
+
+        async def top(heading: str) -> float:
+            return float(await page.evaluate("id => document.getElementById(id).getBoundingClientRect().top", heading))
+
+        await page.evaluate("top => scrollBy(0, top)", await top(first) - 20)
+        place = await top(first)
+        await something_unreadable(system, code)
+        await expect(page.locator(COUNT)).to_have_text(str(before + 1))
+        assert abs(await top(first) - place) < 3
+        # The one in view is opened and leaves the list: the next one stays, also when something new comes after that.
+        place = await top(second)
+        await page.locator(UNREAD, has=page.locator(f"#{first}")).get_by_role("button").click()
+        await expect(page.locator(COUNT)).to_have_text(str(before))
+        assert abs(await top(second) - place) < 3
+        await something_unreadable(system, code)
+        await expect(page.locator(COUNT)).to_have_text(str(before + 1))
+        assert abs(await top(second) - place) < 3
+
+
+async def test_what_comes_while_the_page_asks_is_shown_too(
+    browser: Browser, system: Stack, notifications: str, stories: tuple[Story, ...]
+) -> None:
+    code = stories[8].sender
+    asked = asyncio.Event()
+
+    async def slow(route: Route) -> None:
+        answer = await route.fetch()
+        asked.set()
+        await asyncio.sleep(3)
+        await route.fulfill(response=answer)
+
+    async with opened(browser) as page:
+        await page.goto(f"{notifications}/inbox/{code}")
+        await expect(page.get_by_text("En vivo")).to_be_visible()
+        before = int(await page.locator(COUNT).inner_text())
+        await page.route(f"**/inbox/{code}", slow)
+        await something_unreadable(system, code)
+        await asked.wait()
+        await something_unreadable(system, code)
+        await expect(page.locator(COUNT)).to_have_text(str(before + 2))
+        await page.unroute_all(behavior="wait")
 
 
 async def test_without_scripts(browser: Browser, notifications: str, stories: tuple[Story, ...]) -> None:
@@ -109,6 +160,10 @@ async def test_without_scripts(browser: Browser, notifications: str, stories: tu
         titles = await page.locator(f"{UNREAD} h3").all_inner_texts()
         assert titles
         assert all(title.endswith("Nueva remisión") for title in titles)
+        await expect(page.locator(COUNT)).to_have_count(0)  # it would count what the filter leaves out
+        for query in ("?desde=1", "?ver=abiertos&desde=1"):
+            await page.goto(f"{notifications}/inbox/{code}{query}")
+            await expect(page.get_by_text("No hay avisos más antiguos.")).to_be_visible()
 
 
 async def test_what_became_of_alerts(browser: Browser, notifications: str, stories: tuple[Story, ...]) -> None:
@@ -117,48 +172,7 @@ async def test_what_became_of_alerts(browser: Browser, notifications: str, stori
         text = await page.locator("tbody").inner_text()
         assert "Bandeja de avisos en Ruta" in text
         assert "Enviado por correo" in text
-
-
-@asynccontextmanager
-async def streaming(notifications: str, institution: str, **headers: str) -> AsyncIterator[AsyncIterator[str]]:
-    """The lines of an event stream."""
-    path = f"/v1/inbox/{institution}/events"
-    async with (
-        httpx.AsyncClient(base_url=notifications, timeout=60) as client,
-        client.stream("GET", path, headers=headers) as answer,
-    ):
-        assert answer.headers["content-type"].startswith("text/event-stream")
-        yield answer.aiter_lines()
-
-
-async def ids(lines: AsyncIterator[str], count: int) -> list[int]:
-    found: list[int] = []
-    async with asyncio.timeout(60):
-        async for line in lines:
-            if line.startswith("id: "):
-                found.append(int(line.removeprefix("id: ")))
-            if len(found) == count:
-                return found
-    raise AssertionError("the stream ended")
-
-
-async def test_a_stream_is_resumed_where_it_was_cut(
-    system: Stack, notifications: str, stories: tuple[Story, ...]
-) -> None:
-    code = stories[4].sender
-    async with streaming(notifications, code, **{"last-event-id": "0"}) as lines:
-        everything = await ids(lines, 2)
-    assert everything == sorted(everything)
-    async with streaming(notifications, code, **{"last-event-id": str(everything[0])}) as lines:
-        assert await ids(lines, 1) == everything[1:]
-
-
-async def test_streams_are_refused_before_they_begin(notifications: str) -> None:
-    async with httpx.AsyncClient(base_url=notifications) as client:
-        assert (await client.get("/v1/inbox/nobody/events")).status_code == 404
-        assert (await client.get("/v1/inbox/NOBODY/events")).status_code == 422
-        answer = await client.get("/v1/inbox/icbf-santander/events", headers={"last-event-id": "x"})
-        assert answer.status_code == 422
+        assert "(250)" not in text
 
 
 async def test_another_sites_page_cannot_open_alerts(notifications: str, stories: tuple[Story, ...]) -> None:
@@ -168,73 +182,6 @@ async def test_another_sites_page_cannot_open_alerts(notifications: str, stories
         inbox = f"/inbox/{stories[0].recipient}"
         for asked in (f"{path}/{alert}/read", f"{inbox}/{alert}/open", f"{inbox}/open?hasta=1"):
             assert (await client.post(asked, headers={"sec-fetch-site": "cross-site"})).status_code == 403
-
-
-class Pool:
-    """In place of the database: one inbox, and how often it was looked at."""
-
-    looks = 0
-    moving = True
-
-    async def fetch(self, _: str, watched: list[str], __: int) -> list[dict[str, Any]]:
-        self.looks += 1
-        return [{"recipient": code, "newest": self.looks if self.moving else 0, "unread": 1} for code in watched]
-
-
-async def test_one_look_serves_all_and_nobody_is_no_look(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live, "EVERY", 0.01)
-    pool: Any = Pool()
-    hub = Live(pool)
-    running = asyncio.create_task(hub.run())
-    try:
-        with hub.watching("a"), hub.watching("a"), hub.watching("b"):
-            first = await asyncio.gather(*(hub.other_than(code, None) for code in ("a", "a", "b")))
-            assert all(isinstance(mark, Mark) for mark in first)
-            assert first[0] is not None
-            later = await hub.other_than("a", first[0])
-            assert later is not None
-            assert later.newest > first[0].newest
-        looked = pool.looks
-        await eventually(lambda: asyncio.sleep(0.1, True))
-        assert pool.looks <= looked + 1
-        pool.moving = False
-        with hub.watching("a"):
-            await eventually(lambda: asyncio.sleep(0, hub._marks.get("a") == Mark(0, 1)))
-            waiting = asyncio.create_task(hub.other_than("a", Mark(0, 1)))
-            await asyncio.sleep(0.1)
-            assert not waiting.done()
-            running.cancel()
-            async with asyncio.timeout(30):
-                assert await waiting is None
-    finally:
-        running.cancel()
-
-
-async def test_streams_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live, "MAX_STREAMS", 2)
-    nothing: Any = None
-    hub = Live(nothing)
-    with hub.watching("a"), hub.watching("b"):
-        assert hub.full
-    assert not hub.full
-
-
-async def test_nobody_begins_with_what_was_true_before(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live, "EVERY", 0.01)
-    pool: Any = Pool()
-    hub = Live(pool)
-    running = asyncio.create_task(hub.run())
-    try:
-        with hub.watching("a"):
-            before = await hub.other_than("a", None)
-        looked = pool.looks
-        with hub.watching("a"):
-            now = await hub.other_than("a", None)
-        assert before is not None
-        assert now is not None
-        assert now.newest > looked >= before.newest
-    finally:
-        running.cancel()
 
 
 async def test_all_are_marked_as_opened_but_what_the_page_did_not_show(
@@ -251,11 +198,11 @@ async def test_all_are_marked_as_opened_but_what_the_page_did_not_show(
         await still.goto(f"{notifications}/inbox/{code}")
         await something_unreadable(system, code)
         await expect(page.locator(COUNT)).to_have_text(str(before + 1))
-        await still.get_by_role("button", name="Marcar todos como abiertos").click()
+        await still.get_by_role("button", name="Marcar todos como leídos").click()
         await expect(still.locator(COUNT)).to_have_text("1")
         await something_unreadable(system, code)
         await expect(page.locator(COUNT)).to_have_text("2")
         page.on("dialog", lambda dialog: dialog.accept())
-        await page.get_by_role("button", name="Marcar todos como abiertos").press("Enter")
+        await page.get_by_role("button", name="Marcar todos como leídos").press("Enter")
         await expect(page.locator(COUNT)).to_have_text("0")
-        await expect(page.get_by_role("heading", name="Sin abrir")).to_be_focused()
+        await expect(page.get_by_role("heading", name="Sin leer")).to_be_focused()

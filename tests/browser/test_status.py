@@ -1,8 +1,10 @@
 """The status page says what moves, shows the last quarter of an hour, and notices what stands still."""
 
+import re
+
 import httpx
 import pytest
-from playwright.async_api import Browser, expect
+from playwright.async_api import Browser, Route, expect
 
 from deploy.demo.stories import Story
 from deploy.embedded.stack import SERVICES, Stack
@@ -42,6 +44,26 @@ async def test_it_refreshes_itself_and_leaves_open_what_is_open(
             await page.locator(part).evaluate("one => one.dataset.old = 'yes'")
         await expect(page.locator("#now:not([data-old])")).to_be_visible()
         await expect(page.locator("#lag-values:not([data-old])")).to_be_visible()  # inside what was opened
+
+
+@pytest.mark.parametrize("how", ["frozen", "away"])
+async def test_it_says_when_nothing_answers_any_more(
+    browser: Browser, system: Stack, stories: tuple[Story, ...], how: str
+) -> None:
+    async def fail(route: Route) -> None:
+        if how == "away":
+            await route.abort()
+
+    async with opened(browser, silent=False) as page:
+        await page.goto(system.addresses.status)
+        await page.route(f"{system.addresses.status}/", fail)
+        silent = page.locator("#silent")
+        await expect(silent).to_have_text(re.compile(r"^Sin respuesta desde hace \d+ s$"))
+        await expect(page.locator(".verdict:visible")).to_have_count(1)
+        await expect(page.get_by_text("Ruta no respondió")).to_be_hidden()
+        await page.unroute(f"{system.addresses.status}/")
+        await expect(silent).to_be_hidden()
+        await expect(page.get_by_role("status").filter(has_text="Todo avanza")).to_be_visible()
 
 
 async def test_a_service_that_is_away_is_named(browser: Browser, system: Stack, stories: tuple[Story, ...]) -> None:

@@ -48,8 +48,8 @@ def test_a_request_says_who_how_urgent_and_what_to_do() -> None:
     assert "Subject: [Ruta] U1 · Nueva remisión 3f2a9c1e" in text
     assert MEMBERS[make.SENDER].name in text
     assert f"3f2a9c1e ({referral})" in text
-    assert "24 de noviembre de 2026, 10:00 a. m." in text
-    assert "declare que la recibió" in text
+    assert "24 de noviembre de 2026, 10:00\N{NO-BREAK SPACE}a.\N{NO-BREAK SPACE}m." in text
+    assert "Acuse recibo" in text
 
 
 def test_a_failed_declaration_is_named_so_that_it_can_be_mended() -> None:

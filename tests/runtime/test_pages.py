@@ -1,5 +1,6 @@
 """What every service's pages promise, whatever they show."""
 
+import asyncio
 from pathlib import Path
 
 import asyncpg
@@ -9,7 +10,7 @@ from fastapi import FastAPI
 
 from contracts import directory
 from services.runtime import web
-from services.runtime.pages import assets, site
+from services.runtime.pages import assets, numbers, site
 from services.runtime.pages.protection import CONTENT_SECURITY_POLICY
 from services.runtime.settings import Addresses
 
@@ -33,6 +34,16 @@ def app(folder: Path, web_assets: Path | None = None) -> FastAPI:
     async def broken() -> None:
         raise RuntimeError("Yuleisy")
 
+    @made.get("/cancelled")
+    async def cancelled() -> None:
+        given_up = asyncio.get_running_loop().create_future()
+        given_up.cancel("Yuleisy")
+        await given_up
+
+    @made.get("/ends")
+    async def ends() -> None:
+        await asyncio.sleep(60)
+
     @made.post("/change")
     async def change() -> str:
         return "changed"
@@ -46,7 +57,9 @@ async def ask(of: FastAPI, method: str, path: str, **headers: str) -> httpx.Resp
         return await client.request(method, path, headers=headers)
 
 
-@pytest.mark.parametrize(("path", "status"), [("/away", 503), ("/broken", 500), ("/nothing", 404)])
+@pytest.mark.parametrize(
+    ("path", "status"), [("/away", 503), ("/cancelled", 503), ("/broken", 500), ("/nothing", 404), ("/change", 405)]
+)
 async def test_failures_are_pages_for_people_and_json_for_programs(tmp_path: Path, path: str, status: int) -> None:
     page = await ask(app(tmp_path), "GET", path, **BROWSER)
     assert page.status_code == status
@@ -56,6 +69,18 @@ async def test_failures_are_pages_for_people_and_json_for_programs(tmp_path: Pat
     program = await ask(app(tmp_path), "GET", path)
     assert (program.status_code, program.headers["content-type"]) == (status, "application/json")
     assert "Yuleisy" not in page.text + program.text
+
+
+async def test_a_request_that_is_cancelled_itself_ends(tmp_path: Path) -> None:
+    asking = asyncio.create_task(ask(app(tmp_path), "GET", "/ends", **BROWSER))
+    await asyncio.sleep(0.1)
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+
+
+async def test_a_forms_address_that_is_loaded_is_no_failure_of_ours(tmp_path: Path) -> None:
+    assert "No se encontró" in (await ask(app(tmp_path), "GET", "/change", **BROWSER)).text
 
 
 @pytest.mark.parametrize("path", ["/livez", "/readyz", "/v1/nothing", "/nothing"])
@@ -101,6 +126,17 @@ async def test_without_the_folder_of_scripts_there_are_none(tmp_path: Path) -> N
     for name in ("htmx.min.js", "sse.js"):
         (scripts / name).write_text("")
     assert "<script" in (await ask(app(tmp_path, scripts), "GET", "/nothing", **BROWSER)).text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(None, "–"), (0, "0"), (999, "999"), (12141, "12.141"), (1e6, "1.000.000")]
+)
+def test_counts_are_written_as_in_colombia(value: float | None, text: str) -> None:
+    assert numbers.number(value) == text
+
+
+def test_decimals_are_written_as_in_colombia() -> None:
+    assert (numbers.decimal(1234.56), numbers.decimal(None)) == ("1.234,6", "–")
 
 
 def test_two_assets_of_one_name_are_an_error(tmp_path: Path) -> None:

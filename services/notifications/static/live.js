@@ -6,6 +6,24 @@ for (const [event, state] of [["htmx:sseOpen", "open"], ["htmx:sseError", "lost"
   });
 }
 
+// What comes while the page asks or swaps finds nobody who listens: it is asked for when that is done.
+let heard = 0;
+const hear = () => { heard += 1; };
+document.addEventListener("htmx:sseOpen", ({ detail }) => {
+  for (const name of ["alert", "unread"]) detail.source.addEventListener(name, hear);
+});
+document.addEventListener("htmx:beforeRequest", ({ detail }) => {
+  detail.requestConfig.heard = heard;
+});
+document.addEventListener("htmx:afterSettle", ({ detail }) => {
+  if (detail.requestConfig?.heard < heard) htmx.trigger("#alerts", "sse:alert");
+});
+
+// What another answer has put in place meanwhile is not looked for: that one was as new, or is asked for again.
+document.addEventListener("htmx:beforeSwap", ({ detail }) => {
+  if (!detail.target.isConnected) detail.shouldSwap = false;
+});
+
 // What is said to who does not see the page is not said again while it is the same.
 document.addEventListener("htmx:oobBeforeSwap", ({ detail }) => {
   detail.shouldSwap = detail.target.textContent !== detail.fragment.textContent;
@@ -22,4 +40,24 @@ document.addEventListener("htmx:afterSwap", () => {
   if (place === null || document.activeElement !== document.body) return;
   const left = buttons();
   (left[place] ?? left.at(-1) ?? document.getElementById("unread"))?.focus();
+});
+
+// What one reads stays in its place when notices come or go above it. The browser's own anchor may hold on to one that
+// was opened and follow it to the end. Notices from the first in view on are remembered: one of them stays among its own.
+document.documentElement.style.overflowAnchor = "none";
+const among = (heading) => heading.closest("section").getAttribute("aria-labelledby");
+let inView = [];
+document.addEventListener("htmx:beforeSwap", () => {
+  inView = (scrollY > 0 ? [...document.querySelectorAll("#alerts .notice h3")] : [])
+    .map((heading) => ({ id: heading.id, list: among(heading), top: heading.getBoundingClientRect().top }))
+    .filter(({ top }) => top >= 0);
+});
+document.addEventListener("htmx:afterSwap", () => {
+  for (const { id, list, top } of inView) {
+    const heading = document.getElementById(id);
+    if (!heading || among(heading) !== list) continue;
+    scrollBy({ top: heading.getBoundingClientRect().top - top, behavior: "instant" });
+    break;
+  }
+  inView = [];
 });

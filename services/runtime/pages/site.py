@@ -16,6 +16,7 @@ from contracts.labels import label
 from services.runtime import clock
 from services.runtime.pages import assets, errors, protection
 from services.runtime.pages.assets import Asset
+from services.runtime.pages.numbers import number
 from services.runtime.settings import Addresses
 
 _HERE = Path(__file__).parent
@@ -70,12 +71,13 @@ def add(
         lstrip_blocks=True,
     )
     templates.filters |= {"label": label} | {
-        each.__name__: each for each in (moments.moment, moments.short, moments.clock, moments.day, moments.age)
+        each.__name__: each
+        for each in (moments.moment, moments.short, moments.exact, moments.clock, moments.day, moments.age, number)
     }
     templates.globals |= {"assets": served, "addresses": addresses.without(name), "here": name}
     site = Site(templates, members)
-    app.add_middleware(protection.Protection)
     errors.answer(app, lambda status, said: site.page("error.html", status, said=said))
+    app.add_middleware(protection.Protection)
     _serve(app, {asset.url: asset for asset in served.values()})
     return site
 
