@@ -19,9 +19,15 @@ document.addEventListener("htmx:afterSettle", ({ detail }) => {
   if (detail.requestConfig?.heard < heard) htmx.trigger("#alerts", "sse:alert");
 });
 
-// What another answer has put in place meanwhile is not looked for: that one was as new, or is asked for again.
-document.addEventListener("htmx:beforeSwap", ({ detail }) => {
-  if (!detail.target.isConnected) detail.shouldSwap = false;
+// Another answer may have replaced meanwhile what was asked for, which then says nothing to the document: filters go on
+// to what stands there now, and what was asked by something that is gone is left, for it was as old.
+const replaced = ({ detail }) => {
+  if (detail.target.isConnected) return;
+  detail.target = document.getElementById("alerts");
+  detail.shouldSwap = detail.requestConfig.elt.isConnected;
+};
+document.addEventListener("htmx:beforeRequest", ({ detail }) => {
+  detail.target.addEventListener("htmx:beforeSwap", replaced);
 });
 
 // What is said to who does not see the page is not said again while it is the same.
