@@ -52,7 +52,7 @@ async def test_filters_without_scripts(browser: Browser, referrals: str, stories
     async with opened(browser, scripts=False) as page:
         await page.goto(referrals)
         await page.get_by_label("Institución", exact=True).select_option(sender)
-        await page.get_by_label("Papel de la institución").select_option("sent")
+        await page.get_by_label("Su papel").select_option("sent")
         await page.get_by_role("button", name="Buscar").click()
         await expect(page.locator(ROWS)).to_have_count(len(expected))
         await expect(page.get_by_text("Elija una institución")).to_have_count(0)
@@ -66,7 +66,7 @@ async def test_a_part_without_its_institution_asks_for_it(browser: Browser, refe
         await page.goto(referrals)
         asks = page.get_by_text("Elija una institución")
         await expect(asks).to_have_count(0)
-        await page.get_by_label("Papel de la institución").select_option("received")
+        await page.get_by_label("Su papel").select_option("received")
         await expect(asks).to_be_visible()
         await page.get_by_label("Institución", exact=True).select_option("icbf-santander")
         await expect(asks).to_have_count(0)
