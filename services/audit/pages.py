@@ -24,13 +24,14 @@ from services.audit.comparison import Log, compare
 from services.audit.leaf import Kind
 from services.runtime import sql, web
 from services.runtime.pages import site
-from services.runtime.pages.forms import Given
+from services.runtime.pages.forms import Given, beginning
 from services.runtime.settings import Settings
 
 _SQL = sql.load(Path(__file__).parent / "sql" / "pages.sql")
 _PER_PAGE = 50
 _NUMBER = re.compile(r"[0-9]{1,80}")
-_DIGITS = re.compile(r"[0-9a-f]{8,32}")
+_REFERENCE = 8
+"""Digits of an id that all pages and mails show; with fewer a leaf's number is meant."""
 _ANY = (None, None)
 
 RARE = (Kind.DUPLICATE, Kind.CONFLICT, Kind.GAP)
@@ -74,7 +75,7 @@ def add(
     async def overview(request: Request, asked: Annotated[Asked, Query()]) -> Response:
         number = int(asked.buscar) if asked.buscar and _NUMBER.fullmatch(asked.buscar) else None
         exact = asked.referral or asked.fact
-        ids = (exact, exact) if exact else _ids(asked.buscar)
+        ids = (exact, exact) if exact else beginning(asked.buscar or "", _REFERENCE) or _ANY
         async with pool.acquire() as connection:
             newest = await proofs.newest(connection)
             wanted = (*ids, asked.institucion, asked.clase, asked.antes, _PER_PAGE + 1)
@@ -148,12 +149,6 @@ def _entry(row: asyncpg.Record) -> dict[str, Any]:
 
 def _older(asked: Asked, last: int) -> str:
     return "/?" + urlencode({**asked.model_dump(mode="json", exclude_none=True), "antes": last})
-
-
-def _ids(text: str | None) -> tuple[UUID, UUID] | tuple[None, None]:
-    """The first and last id that begin like this: at least the eight digits that all pages and mails show."""
-    digits = (text or "").lower().replace("-", "")
-    return (UUID(digits.ljust(32, "0")), UUID(digits.ljust(32, "f"))) if _DIGITS.fullmatch(digits) else _ANY
 
 
 def _forward(request: Request, path: str) -> Response:

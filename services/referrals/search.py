@@ -1,6 +1,5 @@
 """Finds referrals: by reference, party, state, urgency and how long nothing has happened; newest first, in pages."""
 
-import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,9 +12,9 @@ import asyncpg
 
 from contracts.values import State, Urgency
 from services.runtime import sql
+from services.runtime.pages.forms import beginning
 
 _SQL = sql.load(Path(__file__).parent / "sql" / "search.sql")
-_DIGITS = re.compile(r"[0-9a-f]{4,32}")
 
 
 class Direction(StrEnum):
@@ -65,14 +64,8 @@ async def count(pool: asyncpg.Pool, filters: Filters) -> Mapping[State, int]:
 
 
 def reference(text: str) -> tuple[UUID, UUID] | None:
-    """The first and last id that begin like this: at least four hexadecimal digits, dashes do not matter.
-
-    None for a text that cannot begin an id.
-    """
-    digits = text.strip().lower().replace("-", "")
-    if not _DIGITS.fullmatch(digits):
-        return None
-    return UUID(digits.ljust(32, "0")), UUID(digits.ljust(32, "f"))
+    """The first and last id that begin like this, from four digits on."""
+    return beginning(text, at_least=4)
 
 
 def _arguments(filters: Filters) -> tuple[object, ...]:
