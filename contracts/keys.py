@@ -6,8 +6,6 @@ Needs joserfc.
 """
 
 import json
-import os
-import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +15,7 @@ from uuid import UUID
 from joserfc.errors import JoseError
 from joserfc.jwk import OKPKey
 
+from contracts.files import write_whole
 from contracts.sealing import Sealed, seal
 
 VAULT = "vault"
@@ -107,19 +106,3 @@ def _key(jwk: Any, where: str, *, private: bool = False) -> OKPKey:
     if not right:
         raise BadKeyFile(f"{where} is not a {'private' if private else 'public'} X25519 key (JWK)")
     return key
-
-
-def write_whole(path: Path, text: str, mode: int) -> None:
-    """Write a file in one step: a reader sees the old text or the new one, and what is private is never readable by
-    others. Raises OSError, and leaves nothing then."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mkstemp makes it 0600
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(mode)
-        Path(temporary).replace(path)
-    except OSError:
-        Path(temporary).unlink()  # on a full disk every try would leave one
-        raise

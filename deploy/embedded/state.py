@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from contracts import keys
+from contracts.files import write_whole
 from deploy.embedded.account import Account
 from deploy.embedded.errors import StackError
 
@@ -188,4 +188,4 @@ def make_folder(path: Path, mode: int) -> None:
 
 def write_private(path: Path, text: str) -> None:
     """Write a file of mode 0600 in one step. Raises OSError."""
-    keys.write_whole(path, text, 0o600)
+    write_whole(path, text, 0o600)
