@@ -9,12 +9,11 @@ from typing import NoReturn
 from contracts import keys, labels
 from contracts.applied import Applied, RedirectedFact
 from contracts.codec import Declaration
-from contracts.declarations import TYPE_PREFIX
 from contracts.facts import DuplicateFact, Fact, ParkedFact, QuarantinedFact, RefusedFact
 from contracts.moments import COLOMBIA
 from contracts.sdk import Inbox, Opened, OutcomeUnknown, Publisher, SdkError, read_file
 from contracts.sdk.file import read_event
-from contracts.values import State, Verb
+from contracts.values import Problem, State
 from deploy import interruption
 from deploy.commands_inspect import timeline
 from deploy.embedded.errors import StackError
@@ -24,7 +23,8 @@ from deploy.provision import Target
 from deploy.running import running_stack
 
 _SYSTEM = "ruta-publish"
-_OPENS = f"{TYPE_PREFIX}{Verb.REQUESTED}.v1"
+_NO_REFERRAL = f"subject: {Problem.HEADER_MISSING}"
+"""What the SDK says of the likeliest slip."""
 
 
 def publish(file: Path, institution: str, referral: str | None, wait: float) -> int:
@@ -36,12 +36,15 @@ def publish(file: Path, institution: str, referral: str | None, wait: float) -> 
     try:
         overlay = keys.load(overlay_file(target))
         if referral is None:
-            _names_its_referral(file)
             declaration = read_file(file, institution, keys=overlay, system=_SYSTEM)
         else:
             declaration = read_event(_about(file, referral), institution, keys=overlay, system=_SYSTEM)
         return asyncio.run(_publish(target, declaration, institution, wait))
     except (SdkError, keys.BadKeyFile) as problem:
+        if str(problem) == f"{file.name}: {_NO_REFERRAL}":
+            raise StackError(
+                f"{file.name} does not say which referral it is about: name it, --referral UUID."
+            ) from problem
         raise StackError(str(problem)) from problem
 
 
@@ -54,16 +57,6 @@ def _about(file: Path, referral: str) -> bytes:
         raise StackError(f"{file} cannot be read: {error.strerror}") from None
     except (ValueError, TypeError):
         raise StackError(f"{file.name} is not a JSON object.") from None
-
-
-def _names_its_referral(file: Path) -> None:
-    """The likeliest slip. What else is wrong with the file is said by whoever reads it."""
-    try:
-        event = json.loads(file.read_bytes())
-    except (OSError, ValueError):
-        return
-    if isinstance(event, dict) and "subject" not in event and event.get("type") != _OPENS:
-        raise StackError(f"{file.name} does not say which referral it is about: name it, --referral UUID.")
 
 
 async def _publish(target: Target, declaration: Declaration, institution: str, wait: float) -> int:

@@ -31,8 +31,10 @@ def listed() -> None:
     table = Table("received (UTC)", "topic", "offset", "event", "problem", "detail", box=None, pad_edge=False)
     for column in table.columns:
         column.no_wrap = True
+    problems = set()
     for row in reversed(rows):
         fact = json.loads(row["value"])
+        problems.add(Problem(fact["problem"]))
         cause = fact["cause"]
         table.add_row(
             f"{row['received_at']:%Y-%m-%d %H:%M:%S}",
@@ -44,8 +46,8 @@ def listed() -> None:
         )
     # Coordinates are there to be copied: a narrow window or a pipe does not cut them.
     Console(width=180).print(table if rows else "nothing is quarantined", soft_wrap=True)
-    for problem in sorted({json.loads(row["value"])["problem"] for row in rows}):
-        print(f"{problem}: {labels.label(Problem(problem))}")
+    for problem in sorted(problems):
+        print(f"{problem}: {labels.label(problem)}")
     for row in waiting:
         what = f"referral {row['root']}" if row["root"] else "unreadable"
         print(f"{what}: {row['records']} records wait for a mend of ours since {row['oldest']:%Y-%m-%d %H:%M:%S}")
