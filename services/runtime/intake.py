@@ -144,8 +144,8 @@ class Intake:
                 if others is None:
                     continue
                 await self._place_those_made_anew(consumer.assignment(), cluster)
-            except (KafkaException, KafkaError, IllegalStateError, OSError) as error:
-                # Kafka is away or divides the topics anew: the next look tells.
+            except (KafkaException, KafkaError, IllegalStateError) as error:
+                # Kafka is away or divides the topics anew: the next look tells. The database's errors end the process.
                 log.info("topics not listed", extra={"reason": type(error).__name__})
                 continue
             read = {partition.topic for partition in consumer.assignment()} | others
