@@ -1,6 +1,6 @@
 """How long this machine takes to hand something on from process to process, whatever runs above.
 
-    python -m deploy.bench.machine --seed 7
+    python -m deploy.bench.machine --per-second 50 --times 500 --seed 7
 
 An alert is handed on some twenty times, so a machine whose processors are away for a moment now and then (a host that
 is shared, sleeping that is left slowly) sets what the slowest of a hundred alerts can take. Prints milliseconds, a line
@@ -105,8 +105,8 @@ def _took(rounds: int) -> float:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="How long this machine alone takes to hand something on.")
-    parser.add_argument("--per-second", type=float, default=50.0)
-    parser.add_argument("--times", type=int, default=500)
+    parser.add_argument("--per-second", type=float, required=True)
+    parser.add_argument("--times", type=int, required=True)
     parser.add_argument("--seed", type=int, required=True)
     asked = parser.parse_args()
     for milliseconds in measure(asked.per_second, asked.times, asked.seed):

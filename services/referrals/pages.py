@@ -115,7 +115,7 @@ def add(app: FastAPI, settings: Settings, pool: asyncpg.Pool, members: site.Memb
             state=one.state,
             turn=turn(one),
             steps=steps(one, [restore(other) for other in chain]),
-            resolving=_resolving(one, members()) if one.conflict else (),
+            resolving=_resolving(one, members()),
             end=_row(chain[-1]) if chain[-1]["referral"] != referral else None,
             chain=[_row(other) for other in chain],
             entries=[timeline.entry(fact_id, fact) for fact_id, fact in told],
@@ -153,9 +153,10 @@ def _filters(asked: Asked, reference: tuple[UUID, UUID] | None) -> Filters:
 
 
 def _resolving(referral: Referral, known: Mapping[str, Institution]) -> list[str]:
-    """The oversight bodies that may decide the referral's conflict: its parties may not."""
-    parties = referral.conflict.opened.parties if referral.conflict else ()
-    return [code for code in oversight(referral, known) if code not in parties]
+    """The oversight bodies that may decide the referral's conflict, if there is one: its parties may not."""
+    if referral.conflict is None:
+        return []
+    return [code for code in oversight(referral, known) if code not in referral.conflict.opened.parties]
 
 
 def _states(code: str | None) -> tuple[State, ...] | None:

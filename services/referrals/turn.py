@@ -84,7 +84,8 @@ def _step(referral: Referral, chain: Chain, institution: str) -> Step:
         for verb in Verb
         if isinstance(decide(referral, verb, mine), Transition) and barred(verb, referral, chain) is None
     ]
+    wanted = due(referral)
     stated = referral.conflict is not None and institution in referral.conflict.positions
-    owed = [verb for verb in possible if verb in due(referral) and not stated]
+    owed = [verb for verb in possible if verb in wanted and not stated]
     # That a stop must be confirmed is a duty in every state, which the page tells by itself.
     return Step(institution, tuple(owed), tuple(verb for verb in possible if verb not in (*owed, Verb.STOP_CONFIRMED)))
