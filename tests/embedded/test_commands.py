@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -62,3 +63,15 @@ async def test_servers_that_are_away_are_one_sentence(tmp_path: Path) -> None:
         assert (code, out, len(err)) == (1, b"", 1), (command, err)
         assert err[0].startswith("ruta: "), command
         assert "does not answer" in err[0], command
+
+
+def test_who_publishes_about_no_referral_is_told_how_to_name_it(tmp_path: Path) -> None:
+    prepared = prepare(tmp_path / "state", Ports.free())
+    file = "deploy/demo/files/accepted.json"
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "deploy", "publish", file, "--as", "icbf-santander"], cwd=CHECKOUT, check=False,
+        env=os.environ | {"RUTA_STATE": str(prepared.state.root), "PYTHONPATH": str(CHECKOUT)},
+        capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "ruta: accepted.json does not say which referral it is about: name it, --referral UUID.\n"
