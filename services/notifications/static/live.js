@@ -20,11 +20,12 @@ document.addEventListener("htmx:afterSettle", ({ detail }) => {
 });
 
 // Another answer may have replaced meanwhile what was asked for, which then says nothing to the document: filters go on
-// to what stands there now, and what was asked by something that is gone is left, for it was as old.
+// to what stands there now, and what was asked by something that is gone is left, for it was as old. An error's answer
+// stays one: it takes no place.
 const replaced = ({ detail }) => {
   if (detail.target.isConnected) return;
   detail.target = document.getElementById("alerts");
-  detail.shouldSwap = detail.requestConfig.elt.isConnected;
+  detail.shouldSwap &&= detail.requestConfig.elt.isConnected;
 };
 document.addEventListener("htmx:beforeRequest", ({ detail }) => {
   detail.target.addEventListener("htmx:beforeSwap", replaced);
