@@ -21,13 +21,17 @@ from contracts.sdk.connection import Connection, started, translated
 from contracts.sdk.errors import NotADeclaration, OutcomeUnknown
 from contracts.sdk.outcomes import Outcomes
 
+LEFT_WITHIN = 10.0
+"""Seconds. Whoever awaited what is given up then has OutcomeUnknown, and sends it again."""
+
 
 class Publisher:
     """One institution's way to declare. Use it as an asynchronous context manager.
 
     ``user`` is the Kafka user, the institution's code unless given; ``ca_file`` turns TLS on and is required for a
     broker on another machine. Raises UnsafeConnection or SdkError for the addresses; entering raises NotReachable,
-    LoginRefused or NotPermitted. Leaving waits until the cluster has what was sent, for ever while no broker answers.
+    LoginRefused or NotPermitted. Leaving waits until the cluster has what was sent, but no longer than LEFT_WITHIN; what
+    it has not acknowledged then is given up.
     """
 
     def __init__(
@@ -50,6 +54,7 @@ class Publisher:
             # No lingering: a person often waits for the answer; a batch still fills while one is in flight.
             made = AIOKafkaProducer(**self._connection.options(), enable_idempotence=True, acks="all", linger_ms=0)
             self._producer = await opened.enter_async_context(started(made, self._connection))
+            opened.push_async_callback(self._give_up)
             await opened.enter_async_context(self._outcomes)
             self._closing = opened.pop_all()
         return self
@@ -58,6 +63,18 @@ class Publisher:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._closing.aclose()
+
+    async def _give_up(self) -> None:
+        try:
+            async with asyncio.timeout(LEFT_WITHIN):
+                await self._producer.flush()
+        except TimeoutError:
+            # The client's own end waits for its sender, which tries for ever, and told to stop goes on with what is under
+            # way.
+            sender = self._producer._sender.sender_task
+            while not sender.done():
+                sender.cancel()
+                await asyncio.sleep(0)
 
     async def send(self, declaration: Declaration, timeout: float = 30) -> UUID:  # noqa: ASYNC109 - part of the error
         """Send it and return its event id once the cluster has it safely.

@@ -1,6 +1,8 @@
 """The SDK against a real Kafka and the real referral service: declare, learn the outcome, read and open."""
 
 import asyncio
+import os
+import signal
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -27,6 +29,7 @@ from contracts.sdk import (
     Publisher,
     Unreadable,
     declare,
+    publisher,
 )
 from contracts.sdk.uuid7 import uuid7
 from contracts.story import RECIPIENT, SENDER
@@ -204,3 +207,22 @@ async def test_a_broker_that_dies_makes_the_outcome_unknown_and_sending_again_is
         fact = await publisher.outcome(event, timeout=60)
     # Whichever copy came first was applied; whoever asks gets an answer that leads to it.
     assert (fact.outcome, fact.referral) == ("applied", made.envelope.referral)
+
+
+@reaches_into_servers
+async def test_leaving_ends_while_the_broker_is_silent(referrals: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(publisher, "LEFT_WITHIN", 1.0)
+    pid = referrals.pid("kafka")
+    assert pid is not None
+    made = fresh_request()
+    try:
+        async with asyncio.timeout(20), Publisher(SENDER, **login(referrals, SENDER)) as leaving:
+            await leaving.send(fresh_request())
+            os.kill(pid, signal.SIGSTOP)
+            with pytest.raises(OutcomeUnknown):
+                await leaving.send(made, timeout=0.5)
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    async with Publisher(SENDER, **login(referrals, SENDER)) as again:
+        fact = await again.outcome(await again.send(made))
+    assert fact.referral == made.envelope.referral
