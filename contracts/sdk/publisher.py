@@ -30,8 +30,8 @@ class Publisher:
 
     ``user`` is the Kafka user, the institution's code unless given; ``ca_file`` turns TLS on and is required for a
     broker on another machine. Raises UnsafeConnection or SdkError for the addresses; entering raises NotReachable,
-    LoginRefused or NotPermitted. Leaving waits until the cluster has what was sent, but no longer than LEFT_WITHIN; what
-    it has not acknowledged then is given up.
+    LoginRefused or NotPermitted. Leaving waits until the cluster has what was sent, but no longer than LEFT_WITHIN;
+    what it has not acknowledged then is given up.
     """
 
     def __init__(
@@ -69,8 +69,8 @@ class Publisher:
             async with asyncio.timeout(LEFT_WITHIN):
                 await self._producer.flush()
         except TimeoutError:
-            # The client's own end waits for its sender, which tries for ever, and told to stop goes on with what is under
-            # way.
+            # The client's own end waits for its sender, which tries for ever, and told to stop goes on with what is
+            # under way.
             sender = self._producer._sender.sender_task
             while not sender.done():
                 sender.cancel()
