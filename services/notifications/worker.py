@@ -26,6 +26,7 @@ from services.notifications.routing import Alert, mailbox
 from services.notifications.rows import restore
 from services.runtime import clock, failpoints, logs, sql
 from services.runtime.members import Members
+from services.runtime.process import side_by_side
 
 log = logging.getLogger("ruta.notifications.worker")
 _SQL = sql.load(Path(__file__).parent / "sql" / "worker.sql")
@@ -100,20 +101,20 @@ class Worker:
     async def run(self) -> None:
         """Work for ever; an error of the database or of ours ends the process, and its jobs are claimed again."""
         await self.connection.add_listener(jobs.SETTINGS.channel, self._notified)
-        async with asyncio.TaskGroup() as sending:
-            for _ in range(DIALOGUES):
-                sending.create_task(self._attempts())
-            while True:
-                if self._may_wait and (room := await self._room()):
-                    for letter in await self._claim(room):
-                        self._turn.put_nowait((-letter.job.priority, letter.job.id, letter))
-                if not self._finished:
-                    await self._rest()
-                if len(self._finished) < len(self._held) or not self._held:
-                    await asyncio.sleep(GATHER_SECONDS)
-                self._wake.clear()
-                await self._record()
-                await self._beat()
+        await side_by_side(self._turns(), *(self._attempts() for _ in range(DIALOGUES)))
+
+    async def _turns(self) -> None:
+        while True:
+            if self._may_wait and (room := await self._room()):
+                for letter in await self._claim(room):
+                    self._turn.put_nowait((-letter.job.priority, letter.job.id, letter))
+            if not self._finished:
+                await self._rest()
+            if len(self._finished) < len(self._held) or not self._held:
+                await asyncio.sleep(GATHER_SECONDS)
+            self._wake.clear()
+            await self._record()
+            await self._beat()
 
     async def _room(self) -> int:
         """How many jobs to claim now: none while the server is given a rest, then one to try it with."""

@@ -20,6 +20,7 @@ from contracts.codec import Located, Record
 from services.runtime import failpoints, kafka
 from services.runtime.database import AGAIN, UNSTORABLE
 from services.runtime.positions import Place, Positions, Replaced, by_time, gap
+from services.runtime.process import side_by_side
 
 log = logging.getLogger("ruta.intake")
 
@@ -86,13 +87,7 @@ class Intake:
 
     async def run(self) -> None:
         """Watch the topics until something fails for good, then raise: the process ends and is started again."""
-        beside = [asyncio.ensure_future(self._watch()), asyncio.ensure_future(self._acknowledge())]
-        try:
-            done, _ = await asyncio.wait({*beside, self._failure}, return_when=asyncio.FIRST_COMPLETED)
-            await done.pop()
-        finally:
-            for one in beside:
-                one.cancel()
+        await side_by_side(self._watch(), self._acknowledge(), asyncio.shield(self._failure))
 
     async def handle(self, batch: kafka.Batch) -> None:
         """The subscriber's handler. Never raises: after a failure it takes nothing more and waits for the end."""

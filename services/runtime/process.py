@@ -56,6 +56,22 @@ def every(seconds: float, what: str, work: Callable[[], Awaitable[object]]) -> J
     return job
 
 
+async def side_by_side(*parts: Awaitable[object]) -> None:
+    """Run the parts of a job until one ends, and end as it does.
+
+    The others are cancelled and waited for only so long: where the answer comes with the cancellation, Python 3.11's
+    ``asyncio.wait_for`` loses the latter (the SMTP client uses it), and a task group would wait for ever.
+    """
+    running = [asyncio.ensure_future(part) for part in parts]
+    try:
+        done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+        await done.pop()
+    finally:
+        for one in running:
+            one.cancel()
+        await asyncio.wait(running, timeout=1)
+
+
 def _leave_by(seconds: float) -> None:
     """End the process if closing takes longer: a client waiting for a dead peer must not hold the exit."""
     timer = threading.Timer(seconds, os._exit, [1])

@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -21,6 +21,7 @@ from contracts.receipts import ReceiptStatus
 from contracts.values import Urgency, Verb
 from services.notifications import delivery, jobs, receipts, store, worker
 from services.notifications.channels.email import Email
+from services.notifications.delivery import Result, Sent
 from services.notifications.routing import plan
 from services.notifications.worker import Worker
 from services.runtime.members import Members
@@ -299,7 +300,7 @@ async def test_a_crash_between_sending_and_recording_repeats_with_the_same_id(
     with monkeypatch.context() as broken:
         broken.setattr(receipts, "append", crash)
         async with idle(database) as one, asyncio.timeout(30):
-            with pytest.raises(ExceptionGroup):
+            with pytest.raises(KeyError, match="crash"):
                 await one.run()
     assert await statuses(connection) == {"planned": 5}
     assert len(mail.ids()) >= 1
@@ -309,6 +310,29 @@ async def test_a_crash_between_sending_and_recording_repeats_with_the_same_id(
     assert len(mail.ids()) > 5
     assert set(mail.ids()) == expected_ids(made)
     assert [status for status, *_ in await history(connection)] == ["sent"] * 5
+
+
+async def test_it_ends_with_a_failure_though_another_dialogue_does_not_hear_of_it(
+    database: Database, connection: asyncpg.Connection
+) -> None:
+    """As with Python 3.11's ``asyncio.wait_for``, where an answer comes with the cancellation."""
+    waiting = asyncio.Event()
+
+    class Deaf:
+        async def send(self, to: str, message: bytes) -> Result:
+            if waiting.is_set():
+                raise KeyError("crash")
+            waiting.set()
+            with suppress(asyncio.CancelledError):
+                await asyncio.Event().wait()
+            return Sent(250)
+
+    await take(connection, [make.located(fact) for fact in requests(2)])
+    async with idle(database) as one:
+        one.channel = Deaf()
+        ended = asyncio.ensure_future(one.run())
+        await asyncio.wait([ended], timeout=30)
+        assert isinstance(ended.exception(), KeyError)
 
 
 async def test_two_workers_share_the_work(database: Database, connection: asyncpg.Connection, mail: MailServer) -> None:
