@@ -46,6 +46,18 @@ async def test_it_is_found_by_what_a_notice_shows_of_it(
         await expect(page.get_by_text("Escriba al menos cuatro caracteres")).to_be_visible()
 
 
+async def test_what_a_field_could_not_ask_its_form_asks(browser: Browser, referrals: str) -> None:
+    async with opened(browser, silent=False) as page:
+        await page.goto(referrals)
+        await page.route("**/?buscar=*", lambda route: route.abort())
+        await page.get_by_label("Referencia").fill("00000000")
+        await expect(page.get_by_text("Ruta no respondió")).to_be_visible()
+        await page.unroute_all(behavior="wait")
+        await page.get_by_role("button", name="Buscar").click()
+        await expect(page).to_have_url(re.compile("buscar=00000000"))
+        await expect(page.get_by_text("Ruta no respondió")).to_be_hidden()
+
+
 async def test_filters_without_scripts(browser: Browser, referrals: str, stories: tuple[Story, ...]) -> None:
     sender = stories[0].sender
     expected = [story for story in stories if story.sender == sender]
