@@ -172,6 +172,22 @@ async def test_an_error_takes_the_place_of_nothing_that_was_replaced_meanwhile(
         await expect(page.locator(COUNT)).to_have_count(0)
 
 
+async def test_what_could_not_be_marked_is_said_though_the_list_was_replaced_meanwhile(
+    browser: Browser, notifications: str, stories: tuple[Story, ...]
+) -> None:
+    async def replaced_then_refused(route: Route) -> None:
+        await page.locator("#alerts").evaluate("it => it.outerHTML = it.outerHTML")
+        await route.fulfill(status=503, body="")
+
+    async with opened(browser, silent=False) as page:
+        await page.goto(f"{notifications}/inbox/{stories[8].recipient}")
+        await page.route("**/open", replaced_then_refused)
+        await page.locator(UNREAD).get_by_role("button").first.click()
+        await expect(page.get_by_text("Ruta no respondió")).to_be_visible()
+        await page.get_by_label("Asunto").select_option("requested")
+        await expect(page.get_by_text("Ruta no respondió")).to_be_hidden()
+
+
 async def test_without_scripts(browser: Browser, notifications: str, stories: tuple[Story, ...]) -> None:
     code = stories[3].recipient
     async with opened(browser, scripts=False) as page:

@@ -5,15 +5,18 @@ const failed = new Set();
 function say() {
   document.getElementById("failed").hidden = ![...failed].some((one) => one.isConnected);
 }
-const place = ({ requestConfig: { elt } }) => elt.closest("form") ?? elt;
-for (const event of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) {
-  document.addEventListener(event, ({ detail }) => {
+// A form that was replaced while it asked is not there to ask again: what stands in its place says it. What is not a
+// form asked for nothing but that, and is left.
+function place({ target, requestConfig: { elt } }) {
+  const form = elt.closest("form");
+  return form && !form.isConnected ? document.getElementById(target.id) : form ?? elt;
+}
+// Of the request and not of the document, which hears nothing of what was replaced.
+document.addEventListener("htmx:beforeRequest", ({ detail }) => {
+  detail.xhr.addEventListener("loadend", () => {
     const asked = place(detail);
-    if (!asked.hasAttribute("data-says-failures")) failed.add(asked);
+    if (detail.successful) failed.delete(asked);
+    else if ((detail.failed || !detail.xhr.status) && !asked.hasAttribute("data-says-failures")) failed.add(asked);
     say();
   });
-}
-document.addEventListener("htmx:afterRequest", ({ detail }) => {
-  if (detail.successful) failed.delete(place(detail));
-  say();
 });
