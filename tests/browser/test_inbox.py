@@ -188,6 +188,21 @@ async def test_what_could_not_be_marked_is_said_though_the_list_was_replaced_mea
         await expect(page.get_by_text("Ruta no respondió")).to_be_hidden()
 
 
+async def test_an_answer_that_is_not_of_this_page_takes_no_place(
+    browser: Browser, notifications: str, stories: tuple[Story, ...]
+) -> None:
+    async with opened(browser, silent=False) as page:
+        await page.goto(f"{notifications}/inbox/{stories[8].sender}")
+        await page.route("**/inbox/*?urgencia=*", lambda route: route.fulfill(body="<h1>Wifi</h1>"))
+        await page.get_by_label("Asunto").select_option("quarantined")
+        await expect(page.get_by_text("Ruta no respondió")).to_be_visible()
+        await expect(page.locator(COUNT)).to_be_visible()
+        await page.unroute_all(behavior="wait")
+        await page.get_by_role("button", name="Filtrar").click()
+        await expect(page.get_by_text("Ruta no respondió")).to_be_hidden()
+        await expect(page.locator(COUNT)).to_have_count(0)
+
+
 async def test_without_scripts(browser: Browser, notifications: str, stories: tuple[Story, ...]) -> None:
     code = stories[3].recipient
     async with opened(browser, scripts=False) as page:

@@ -11,8 +11,18 @@ function place({ target, requestConfig: { elt } }) {
   const form = elt.closest("form");
   return form && !form.isConnected ? document.getElementById(target.id) : form ?? elt;
 }
-// Of the request and not of the document, which hears nothing of what was replaced.
+// An answer without the part that was asked for is somebody else's, such as of a network that wants a password first.
+// It would leave nothing in that place, and nothing to ask again with.
+function whole({ detail }) {
+  if (!detail.shouldSwap) return;
+  const part = detail.requestConfig.elt.closest("[hx-select]").getAttribute("hx-select");
+  if (new DOMParser().parseFromString(detail.serverResponse, "text/html").querySelector(part)) return;
+  detail.shouldSwap = false;
+  detail.isError = true;
+}
+// Of the request and its target, not of the document, which hears nothing of what was replaced.
 document.addEventListener("htmx:beforeRequest", ({ detail }) => {
+  detail.target.addEventListener("htmx:beforeSwap", whole);
   detail.xhr.addEventListener("loadend", () => {
     const asked = place(detail);
     if (detail.successful) failed.delete(asked);
