@@ -58,6 +58,22 @@ async def test_what_a_field_could_not_ask_its_form_asks(browser: Browser, referr
         await expect(page.get_by_text("Ruta no respondió")).to_be_hidden()
 
 
+async def test_who_goes_back_is_never_left_with_what_another_address_shows(browser: Browser, referrals: str) -> None:
+    async with opened(browser, silent=False) as page:
+        await page.goto(referrals)
+        urgency, rows = page.get_by_label("Urgencia"), page.locator(ROWS)
+        before = await rows.count()
+        await urgency.select_option("U0")
+        await expect(page).to_have_url(re.compile("urgencia=U0"))
+        await page.route("**/*", lambda route: route.abort())
+        await page.evaluate("history.back()")
+        await expect(page.locator("#results")).to_have_count(0)  # the browser says that nothing answers
+        await page.unroute_all(behavior="wait")
+        await page.reload()
+        await expect(urgency).to_have_value("")
+        await expect(rows).to_have_count(before)
+
+
 async def test_filters_without_scripts(browser: Browser, referrals: str, stories: tuple[Story, ...]) -> None:
     sender = stories[0].sender
     expected = [story for story in stories if story.sender == sender]
