@@ -74,6 +74,20 @@ async def test_who_goes_back_is_never_left_with_what_another_address_shows(brows
         await expect(rows).to_have_count(before)
 
 
+async def test_asking_again_for_the_same_is_no_further_page_to_go_back_through(
+    browser: Browser, referrals: str, stories: tuple[Story, ...]
+) -> None:
+    async with opened(browser) as page:
+        await page.goto(referrals)
+        visited = await page.evaluate("history.length")
+        await page.get_by_label("Urgencia").select_option("U0")
+        await expect(page).to_have_url(re.compile("urgencia=U0"))
+        await page.locator("#results").evaluate("it => it.dataset.old = 'yes'")
+        await page.get_by_role("button", name="Buscar").click()
+        await expect(page.locator("#results:not([data-old])")).to_be_visible()
+        assert await page.evaluate("history.length") == visited + 1
+
+
 async def test_filters_without_scripts(browser: Browser, referrals: str, stories: tuple[Story, ...]) -> None:
     sender = stories[0].sender
     expected = [story for story in stories if story.sender == sender]
