@@ -203,6 +203,29 @@ async def test_an_answer_that_is_not_of_this_page_takes_no_place(
         await expect(page.locator(COUNT)).to_have_count(0)
 
 
+async def test_the_focus_goes_on_also_where_the_list_was_replaced_meanwhile(
+    browser: Browser, system: Stack, notifications: str, stories: tuple[Story, ...]
+) -> None:
+    code = stories[8].sender
+
+    async def replaced_then_answered(route: Route) -> None:
+        answer = await route.fetch()
+        await page.locator("#alerts").evaluate("it => it.outerHTML = it.outerHTML")
+        await page.locator(UNREAD, has_not_text="Mensaje ilegible").get_by_role("button").first.focus()
+        await route.fulfill(response=answer)
+
+    async with opened(browser) as page:
+        await page.goto(f"{notifications}/inbox/{code}")
+        await expect(page.get_by_text("En vivo")).to_be_visible()
+        before = int(await page.locator(COUNT).inner_text())
+        await something_unreadable(system, code)
+        await expect(page.locator(COUNT)).to_have_text(str(before + 1))
+        await page.route("**/inbox/*?urgencia=*", replaced_then_answered)
+        await page.get_by_label("Asunto").select_option("quarantined")
+        await expect(page.locator(COUNT)).to_have_count(0)
+        await expect(page.locator(f"{UNREAD} button:focus")).to_have_count(1)
+
+
 async def test_without_scripts(browser: Browser, notifications: str, stories: tuple[Story, ...]) -> None:
     code = stories[3].recipient
     async with opened(browser, scripts=False) as page:

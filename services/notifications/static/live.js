@@ -21,11 +21,12 @@ document.addEventListener("htmx:afterSettle", ({ detail }) => {
 
 // Another answer may have replaced meanwhile what was asked for, which then says nothing to the document: filters go on
 // to what stands there now, and what was asked by something that is gone is left, for it was as old. An error's answer
-// stays one: it takes no place.
+// stays one: it takes no place. What is to keep its place is remembered then too.
 const replaced = ({ detail }) => {
   if (detail.target.isConnected) return;
   detail.target = document.getElementById("alerts");
   detail.shouldSwap &&= detail.requestConfig.elt.isConnected;
+  document.dispatchEvent(new Event("htmx:beforeSwap"));
 };
 document.addEventListener("htmx:beforeRequest", ({ detail }) => {
   detail.target.addEventListener("htmx:beforeSwap", replaced);
