@@ -90,6 +90,27 @@ async def test_who_works_through_an_inbox_by_keyboard_keeps_the_place_and_hears_
         assert await said.evaluate("said => said.kept")
 
 
+async def test_what_was_swapped_in_is_marked_without_loading_the_page_again(
+    browser: Browser, system: Stack, notifications: str, stories: tuple[Story, ...]
+) -> None:
+    code = stories[9].sender
+    async with opened(browser) as page:
+        await page.goto(f"{notifications}/inbox/{code}")
+        await expect(page.get_by_text("En vivo")).to_be_visible()
+        before = int(await page.locator(COUNT).inner_text()) + 2
+        for _ in range(2):
+            await something_unreadable(system, code)
+        await expect(page.locator(COUNT)).to_have_text(str(before))
+        await page.evaluate("window.sameDocument = true")
+        await page.evaluate(f"""() => {{
+            const click = () => document.querySelector("{UNREAD} button").click();
+            document.addEventListener("htmx:afterSwap", () => queueMicrotask(click), {{ once: true }});
+            click();
+        }}""")
+        await expect(page.locator(COUNT)).to_have_text(str(before - 2))
+        assert await page.evaluate("window.sameDocument"), "the page was loaded again"
+
+
 async def test_what_one_reads_stays_in_its_place(
     browser: Browser, system: Stack, notifications: str, stories: tuple[Story, ...]
 ) -> None:
