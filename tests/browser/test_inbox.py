@@ -111,6 +111,40 @@ async def test_what_was_swapped_in_is_marked_without_loading_the_page_again(
         assert await page.evaluate("window.sameDocument"), "the page was loaded again"
 
 
+async def test_who_clicks_twice_or_holds_the_key_marks_one(
+    browser: Browser, system: Stack, notifications: str, stories: tuple[Story, ...]
+) -> None:
+    code = stories[9].sender
+    async with opened(browser, silent=False) as page:
+        await page.goto(f"{notifications}/inbox/{code}")
+        await expect(page.get_by_text("En vivo")).to_be_visible()
+        before = int(await page.locator(COUNT).inner_text()) + 6
+        for _ in range(6):
+            await something_unreadable(system, code)
+        await expect(page.locator(COUNT)).to_have_text(str(before))
+        # Nothing else is to replace what is clicked.
+        await page.route("**/events", lambda route: route.abort())
+        await page.reload()
+        posts: list[str] = []
+        page.on("request", lambda request: posts.append(request.url) if request.method == "POST" else None)
+        buttons = page.locator(UNREAD).get_by_role("button")
+        place = await buttons.first.bounding_box()
+        assert place is not None
+        await page.mouse.move(place["x"] + 9, place["y"] + 9)
+        for left, nth in ((before - 1, 1), (before - 1, 2), (before - 2, 1)):
+            await page.mouse.down(click_count=nth)
+            await page.mouse.up(click_count=nth)
+            await expect(page.locator(COUNT)).to_have_text(str(left))
+        assert len(posts) == 2
+        await page.keyboard.down("Enter")
+        await expect(page.locator(COUNT)).to_have_text(str(before - 3))
+        await page.keyboard.down("Enter")
+        await page.keyboard.up("Enter")
+        await page.keyboard.press("Enter")
+        await expect(page.locator(COUNT)).to_have_text(str(before - 4))
+        assert len(posts) == 4
+
+
 async def test_what_one_reads_stays_in_its_place(
     browser: Browser, system: Stack, notifications: str, stories: tuple[Story, ...]
 ) -> None:

@@ -50,6 +50,14 @@ document.addEventListener("htmx:afterSwap", () => {
   (left[place] ?? left.at(-1) ?? document.getElementById("unread"))?.focus();
 });
 
+// The next one also comes to where the pointer is, and at once: who clicks twice or holds the key has not read that one.
+document.addEventListener("click", (event) => {
+  if (event.detail > 1 && event.target.closest("#alerts .notice button")) event.preventDefault();
+});
+document.addEventListener("keydown", (event) => {
+  if (event.repeat && event.key === "Enter" && event.target.closest("#alerts .notice button")) event.preventDefault();
+});
+
 // What one reads stays in its place when notices come or go above it. The browser's own anchor may hold on to one that
 // was opened and follow it to the end. Notices from the first in view on are remembered: one of them stays among its own.
 document.documentElement.style.overflowAnchor = "none";
