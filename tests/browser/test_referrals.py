@@ -6,7 +6,7 @@ from uuid import UUID
 
 import httpx
 import pytest
-from playwright.async_api import Browser, expect
+from playwright.async_api import Browser, Route, expect
 
 from contracts.labels import label
 from contracts.values import State, Verb
@@ -86,6 +86,22 @@ async def test_asking_again_for_the_same_is_no_further_page_to_go_back_through(
         await page.get_by_role("button", name="Buscar").click()
         await expect(page.locator("#results:not([data-old])")).to_be_visible()
         assert await page.evaluate("history.length") == visited + 1
+
+
+async def test_who_is_in_the_list_already_when_it_is_replaced_stays_there(
+    browser: Browser, system: Stack, referrals: str, stories: tuple[Story, ...]
+) -> None:
+    async def gone_there(route: Route) -> None:
+        await page.locator("#results").evaluate("it => it.dataset.old = 'yes'")
+        await page.locator("#results a").first.focus()
+        await route.continue_()
+
+    async with opened(browser) as page:
+        for address, label in ((referrals, "Urgencia"), (system.addresses.http["audit"], "Clase")):
+            await page.goto(address)
+            await page.route("**/?*", gone_there)
+            await page.get_by_label(label).select_option(index=1)
+            await expect(page.locator("#results:not([data-old])")).to_be_focused()
 
 
 async def test_filters_without_scripts(browser: Browser, referrals: str, stories: tuple[Story, ...]) -> None:
