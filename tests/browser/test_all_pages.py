@@ -93,6 +93,29 @@ async def test_printed_in_full_and_in_the_colours_of_paper(
         assert printed == await page.evaluate(good) != dark
 
 
+async def test_who_comes_back_finds_the_filters_of_what_is_shown(
+    browser: Browser, system: Stack, stories: tuple[Story, ...], owed: dict[str, Duty]
+) -> None:
+    """And not those that were chosen when the page was left."""
+    filtered = {
+        "referrals": "Urgencia",
+        "conflicts and stop duties": "Institución",
+        "inbox": "Urgencia",
+        "log": "Clase",
+    }
+    pages = addresses(system, stories[0], owed)
+    async with opened(browser, silent=False) as page:
+        for name, label in filtered.items():
+            await page.goto(pages[name])
+            await page.route("**/?*", lambda route: route.abort())
+            await page.route("**/inbox/*?*", lambda route: route.abort())
+            await page.get_by_label(label).select_option(index=1)
+            await page.goto(pages["status"])
+            await page.unroute_all(behavior="wait")
+            await page.go_back()
+            await expect(page.get_by_label(label)).to_have_value("")
+
+
 @pytest.mark.parametrize("how", ["refused", "away", "silent"])
 async def test_what_got_no_answer_is_said(
     browser: Browser, notifications: str, stories: tuple[Story, ...], how: str

@@ -90,6 +90,61 @@ async def test_who_works_through_an_inbox_by_keyboard_keeps_the_place_and_hears_
         assert await said.evaluate("said => said.kept")
 
 
+async def test_what_was_swapped_in_is_marked_without_loading_the_page_again(
+    browser: Browser, system: Stack, notifications: str, stories: tuple[Story, ...]
+) -> None:
+    code = stories[9].sender
+    async with opened(browser) as page:
+        await page.goto(f"{notifications}/inbox/{code}")
+        await expect(page.get_by_text("En vivo")).to_be_visible()
+        before = int(await page.locator(COUNT).inner_text()) + 2
+        for _ in range(2):
+            await something_unreadable(system, code)
+        await expect(page.locator(COUNT)).to_have_text(str(before))
+        await page.evaluate("window.sameDocument = true")
+        await page.evaluate(f"""() => {{
+            const click = () => document.querySelector("{UNREAD} button").click();
+            document.addEventListener("htmx:afterSwap", () => queueMicrotask(click), {{ once: true }});
+            click();
+        }}""")
+        await expect(page.locator(COUNT)).to_have_text(str(before - 2))
+        assert await page.evaluate("window.sameDocument"), "the page was loaded again"
+
+
+async def test_who_clicks_twice_or_holds_the_key_marks_one(
+    browser: Browser, system: Stack, notifications: str, stories: tuple[Story, ...]
+) -> None:
+    code = stories[9].sender
+    async with opened(browser, silent=False) as page:
+        await page.goto(f"{notifications}/inbox/{code}")
+        await expect(page.get_by_text("En vivo")).to_be_visible()
+        before = int(await page.locator(COUNT).inner_text()) + 6
+        for _ in range(6):
+            await something_unreadable(system, code)
+        await expect(page.locator(COUNT)).to_have_text(str(before))
+        # Nothing else is to replace what is clicked.
+        await page.route("**/events", lambda route: route.abort())
+        await page.reload()
+        posts: list[str] = []
+        page.on("request", lambda request: posts.append(request.url) if request.method == "POST" else None)
+        buttons = page.locator(UNREAD).get_by_role("button")
+        place = await buttons.first.bounding_box()
+        assert place is not None
+        await page.mouse.move(place["x"] + 9, place["y"] + 9)
+        for left, nth in ((before - 1, 1), (before - 1, 2), (before - 2, 1)):
+            await page.mouse.down(click_count=nth)
+            await page.mouse.up(click_count=nth)
+            await expect(page.locator(COUNT)).to_have_text(str(left))
+        assert len(posts) == 2
+        await page.keyboard.down("Enter")
+        await expect(page.locator(COUNT)).to_have_text(str(before - 3))
+        await page.keyboard.down("Enter")
+        await page.keyboard.up("Enter")
+        await page.keyboard.press("Enter")
+        await expect(page.locator(COUNT)).to_have_text(str(before - 4))
+        assert len(posts) == 4
+
+
 async def test_what_one_reads_stays_in_its_place(
     browser: Browser, system: Stack, notifications: str, stories: tuple[Story, ...]
 ) -> None:
@@ -170,6 +225,60 @@ async def test_an_error_takes_the_place_of_nothing_that_was_replaced_meanwhile(
         await page.get_by_role("button", name="Filtrar").click()
         await expect(page.get_by_text("Ruta no respondió")).to_be_hidden()
         await expect(page.locator(COUNT)).to_have_count(0)
+
+
+async def test_what_could_not_be_marked_is_said_though_the_list_was_replaced_meanwhile(
+    browser: Browser, notifications: str, stories: tuple[Story, ...]
+) -> None:
+    async def replaced_then_refused(route: Route) -> None:
+        await page.locator("#alerts").evaluate("it => it.outerHTML = it.outerHTML")
+        await route.fulfill(status=503, body="")
+
+    async with opened(browser, silent=False) as page:
+        await page.goto(f"{notifications}/inbox/{stories[8].recipient}")
+        await page.route("**/open", replaced_then_refused)
+        await page.locator(UNREAD).get_by_role("button").first.click()
+        await expect(page.get_by_text("Ruta no respondió")).to_be_visible()
+        await page.get_by_label("Asunto").select_option("requested")
+        await expect(page.get_by_text("Ruta no respondió")).to_be_hidden()
+
+
+async def test_an_answer_that_is_not_of_this_page_takes_no_place(
+    browser: Browser, notifications: str, stories: tuple[Story, ...]
+) -> None:
+    async with opened(browser, silent=False) as page:
+        await page.goto(f"{notifications}/inbox/{stories[8].sender}")
+        await page.route("**/inbox/*?urgencia=*", lambda route: route.fulfill(body="<h1>Wifi</h1>"))
+        await page.get_by_label("Asunto").select_option("quarantined")
+        await expect(page.get_by_text("Ruta no respondió")).to_be_visible()
+        await expect(page.locator(COUNT)).to_be_visible()
+        await page.unroute_all(behavior="wait")
+        await page.get_by_role("button", name="Filtrar").click()
+        await expect(page.get_by_text("Ruta no respondió")).to_be_hidden()
+        await expect(page.locator(COUNT)).to_have_count(0)
+
+
+async def test_the_focus_goes_on_also_where_the_list_was_replaced_meanwhile(
+    browser: Browser, system: Stack, notifications: str, stories: tuple[Story, ...]
+) -> None:
+    code = stories[8].sender
+
+    async def replaced_then_answered(route: Route) -> None:
+        answer = await route.fetch()
+        await page.locator("#alerts").evaluate("it => it.outerHTML = it.outerHTML")
+        await page.locator(UNREAD, has_not_text="Mensaje ilegible").get_by_role("button").first.focus()
+        await route.fulfill(response=answer)
+
+    async with opened(browser) as page:
+        await page.goto(f"{notifications}/inbox/{code}")
+        await expect(page.get_by_text("En vivo")).to_be_visible()
+        before = int(await page.locator(COUNT).inner_text())
+        await something_unreadable(system, code)
+        await expect(page.locator(COUNT)).to_have_text(str(before + 1))
+        await page.route("**/inbox/*?urgencia=*", replaced_then_answered)
+        await page.get_by_label("Asunto").select_option("quarantined")
+        await expect(page.locator(COUNT)).to_have_count(0)
+        await expect(page.locator(f"{UNREAD} button:focus")).to_have_count(1)
 
 
 async def test_without_scripts(browser: Browser, notifications: str, stories: tuple[Story, ...]) -> None:

@@ -33,3 +33,26 @@ async def test_leaves_are_found_by_number_and_by_reference(
         await field.fill("12")
         await field.press("Enter")
         await expect(page.get_by_role("heading", level=1)).to_have_text("Huella 12")
+
+
+async def test_who_goes_back_can_check_as_before(browser: Browser, system: Stack, stories: tuple[Story, ...]) -> None:
+    async with opened(browser) as page:
+        await page.goto(f"{system.addresses.http['audit']}/")
+        check = page.get_by_role("button", name="Comprobar aquí")
+        await expect(check).to_be_visible()
+        await page.get_by_label("Clase").select_option("duplicate")
+        await expect(page).to_have_url(re.compile("clase=duplicate"))
+        await page.evaluate("history.back()")
+        await expect(page.get_by_label("Clase")).to_have_value("")
+        await check.click()
+        await expect(page.locator("[data-check=signature]")).to_have_class("good")
+
+
+async def test_a_check_needs_no_answer(browser: Browser, system: Stack, stories: tuple[Story, ...]) -> None:
+    async with opened(browser) as page:
+        await page.goto(f"{system.addresses.http['audit']}/")
+        check = page.get_by_role("button", name="Comprobar aquí")
+        await expect(check).to_be_visible()
+        await page.route("**/*", lambda route: route.abort())
+        await check.click()
+        await expect(page.locator("[data-check=signature]")).to_have_class("good")

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import httpx
 import pytest
-from playwright.async_api import Browser, expect
+from playwright.async_api import Browser, Route, expect
 
 from contracts.labels import label
 from contracts.values import State, Verb
@@ -44,6 +44,64 @@ async def test_it_is_found_by_what_a_notice_shows_of_it(
         assert await page.evaluate("history.length") == visited, "every letter is a page to go back through"
         await page.get_by_label("Referencia").fill("no es una referencia")
         await expect(page.get_by_text("Escriba al menos cuatro caracteres")).to_be_visible()
+
+
+async def test_what_a_field_could_not_ask_its_form_asks(browser: Browser, referrals: str) -> None:
+    async with opened(browser, silent=False) as page:
+        await page.goto(referrals)
+        await page.route("**/?buscar=*", lambda route: route.abort())
+        await page.get_by_label("Referencia").fill("00000000")
+        await expect(page.get_by_text("Ruta no respondió")).to_be_visible()
+        await page.unroute_all(behavior="wait")
+        await page.get_by_role("button", name="Buscar").click()
+        await expect(page).to_have_url(re.compile("buscar=00000000"))
+        await expect(page.get_by_text("Ruta no respondió")).to_be_hidden()
+
+
+async def test_who_goes_back_is_never_left_with_what_another_address_shows(browser: Browser, referrals: str) -> None:
+    async with opened(browser, silent=False) as page:
+        await page.goto(referrals)
+        urgency, rows = page.get_by_label("Urgencia"), page.locator(ROWS)
+        before = await rows.count()
+        await urgency.select_option("U0")
+        await expect(page).to_have_url(re.compile("urgencia=U0"))
+        await page.route("**/*", lambda route: route.abort())
+        await page.evaluate("history.back()")
+        await expect(page.locator("#results")).to_have_count(0)  # the browser says that nothing answers
+        await page.unroute_all(behavior="wait")
+        await page.reload()
+        await expect(urgency).to_have_value("")
+        await expect(rows).to_have_count(before)
+
+
+async def test_asking_again_for_the_same_is_no_further_page_to_go_back_through(
+    browser: Browser, referrals: str, stories: tuple[Story, ...]
+) -> None:
+    async with opened(browser) as page:
+        await page.goto(referrals)
+        visited = await page.evaluate("history.length")
+        await page.get_by_label("Urgencia").select_option("U0")
+        await expect(page).to_have_url(re.compile("urgencia=U0"))
+        await page.locator("#results").evaluate("it => it.dataset.old = 'yes'")
+        await page.get_by_role("button", name="Buscar").click()
+        await expect(page.locator("#results:not([data-old])")).to_be_visible()
+        assert await page.evaluate("history.length") == visited + 1
+
+
+async def test_who_is_in_the_list_already_when_it_is_replaced_stays_there(
+    browser: Browser, system: Stack, referrals: str, stories: tuple[Story, ...]
+) -> None:
+    async def gone_there(route: Route) -> None:
+        await page.locator("#results").evaluate("it => it.dataset.old = 'yes'")
+        await page.locator("#results a").first.focus()
+        await route.continue_()
+
+    async with opened(browser) as page:
+        for address, label in ((referrals, "Urgencia"), (system.addresses.http["audit"], "Clase")):
+            await page.goto(address)
+            await page.route("**/?*", gone_there)
+            await page.get_by_label(label).select_option(index=1)
+            await expect(page.locator("#results:not([data-old])")).to_be_focused()
 
 
 async def test_filters_without_scripts(browser: Browser, referrals: str, stories: tuple[Story, ...]) -> None:

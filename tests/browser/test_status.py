@@ -1,14 +1,19 @@
 """The status page says what moves, shows the last quarter of an hour, and notices what stands still."""
 
 import re
+from pathlib import Path
 
 import httpx
 import pytest
+from fastapi import FastAPI
 from playwright.async_api import Browser, Route, expect
 
+import deploy.status
 from deploy.demo.stories import Story
 from deploy.embedded.stack import SERVICES, Stack
 from deploy.status.targets import TARGETS
+from services.runtime.pages import site
+from services.runtime.settings import Addresses
 from tests.browser.chromium import opened
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(300)]
@@ -44,6 +49,26 @@ async def test_it_refreshes_itself_and_leaves_open_what_is_open(
             await page.locator(part).evaluate("one => one.dataset.old = 'yes'")
         await expect(page.locator("#now:not([data-old])")).to_be_visible()
         await expect(page.locator("#lag-values:not([data-old])")).to_be_visible()  # inside what was opened
+
+
+async def test_what_was_opened_before_the_first_look_gets_its_plots_too(
+    browser: Browser, system: Stack, stories: tuple[Story, ...]
+) -> None:
+    before = site.add(
+        FastAPI(),
+        "status",
+        Path(deploy.status.__file__).parent,
+        addresses=Addresses(),
+        members=dict,
+        web_assets=system.state.web,
+    ).render("status.html", look=None)
+    async with opened(browser) as page:
+        await page.route(system.addresses.status, lambda route: route.fulfill(body=before), times=1)
+        await page.goto(system.addresses.status)
+        await expect(page.get_by_text("Aún no se ha mirado")).to_be_visible()
+        await expect(page.get_by_role("img", name="Mensajes que esperan")).to_be_visible()
+        await page.locator("#now").evaluate("it => it.dataset.old = 'yes'")
+        await expect(page.locator("#now:not([data-old])")).to_be_visible()
 
 
 @pytest.mark.parametrize("how", ["frozen", "away"])

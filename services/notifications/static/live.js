@@ -21,11 +21,12 @@ document.addEventListener("htmx:afterSettle", ({ detail }) => {
 
 // Another answer may have replaced meanwhile what was asked for, which then says nothing to the document: filters go on
 // to what stands there now, and what was asked by something that is gone is left, for it was as old. An error's answer
-// stays one: it takes no place.
+// stays one: it takes no place. What is to keep its place is remembered then too.
 const replaced = ({ detail }) => {
   if (detail.target.isConnected) return;
   detail.target = document.getElementById("alerts");
   detail.shouldSwap &&= detail.requestConfig.elt.isConnected;
+  document.dispatchEvent(new Event("htmx:beforeSwap"));
 };
 document.addEventListener("htmx:beforeRequest", ({ detail }) => {
   detail.target.addEventListener("htmx:beforeSwap", replaced);
@@ -47,6 +48,14 @@ document.addEventListener("htmx:afterSwap", () => {
   if (place === null || document.activeElement !== document.body) return;
   const left = buttons();
   (left[place] ?? left.at(-1) ?? document.getElementById("unread"))?.focus();
+});
+
+// The next one also comes to where the pointer is, and at once: who clicks twice or holds the key has not read that one.
+document.addEventListener("click", (event) => {
+  if (event.detail > 1 && event.target.closest("#alerts .notice button")) event.preventDefault();
+});
+document.addEventListener("keydown", (event) => {
+  if (event.repeat && event.key === "Enter" && event.target.closest("#alerts .notice button")) event.preventDefault();
 });
 
 // What one reads stays in its place when notices come or go above it. The browser's own anchor may hold on to one that
