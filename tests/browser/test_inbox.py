@@ -144,9 +144,9 @@ async def test_what_comes_while_the_page_asks_is_shown_too(
         await something_unreadable(system, code)
         await expect(page.locator(COUNT)).to_have_text(str(before + 2))
         # What was filtered while it asked is filtered, though what was to be replaced is not there any more.
+        asked.clear()
         await page.route("**/inbox/*?urgencia=*", slow)
         await page.get_by_label("Asunto").select_option("quarantined")
-        asked.clear()
         await asked.wait()
         await page.locator("#alerts").evaluate("it => it.outerHTML = it.outerHTML")
         await expect(page.locator(COUNT)).to_have_count(0)
@@ -183,6 +183,7 @@ async def test_without_scripts(browser: Browser, notifications: str, stories: tu
         await expect(page.locator(COUNT)).to_have_text(str(before - 1))
         await page.get_by_label("Asunto").select_option("requested")
         await page.get_by_role("button", name="Filtrar").click()
+        await expect(page).to_have_url(re.compile("[?&]asunto=requested"))
         titles = await page.locator(f"{UNREAD} h3").all_inner_texts()
         assert titles
         assert all(title.endswith("Nueva remisión") for title in titles)
