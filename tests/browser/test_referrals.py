@@ -213,8 +213,10 @@ async def test_by_keyboard_alone(browser: Browser, referrals: str, stories: tupl
         await expect(page.get_by_label("Referencia")).to_be_focused()
         await page.keyboard.type(stories[3].referral.hex[:12])
         await expect(page.locator(ROWS)).to_have_count(1)
+        visited = await page.evaluate("history.length")
         await page.keyboard.press("Enter")
         await expect(page.locator(".htmx-request")).to_have_count(0)  # its answer takes the focus from what it replaces
+        assert await page.evaluate("history.length") == visited + 1
         link = page.locator(f"{ROWS} a")
         for _ in range(30):
             if await link.evaluate("one => one === document.activeElement"):
