@@ -49,7 +49,7 @@ async def test_postgres_comes_back_with_its_data(own_stack: Stack) -> None:
     await connection.execute("CREATE TABLE IF NOT EXISTS public.kept (x int)")
     await connection.execute("INSERT INTO public.kept VALUES (1)")
     # A session in the middle of a statement keeps the data folder for a moment after the postmaster is gone.
-    busy = asyncio.create_task(connection.execute("SELECT pg_sleep(1)"))
+    busy = asyncio.create_task(connection.execute("SELECT pg_sleep(60)"))
     await asyncio.sleep(0.05)
     await kill_and_wait(own_stack, "postgres")
     with pytest.raises((asyncpg.PostgresError, OSError)):
