@@ -86,7 +86,7 @@ class Service:
         async def check() -> bool:
             return not await self.missing(number)
 
-        await eventually(check, what="readiness")
+        await eventually(check, 60, "readiness")
 
     async def kinds(self, topic: str) -> list[tuple[str, int, int]]:
         """Kind, offset and last offset of every leaf of a topic, in the order of the log."""

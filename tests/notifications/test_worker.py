@@ -100,7 +100,7 @@ async def settled(connection: asyncpg.Connection, **expected: int) -> None:
     async def reached() -> bool:
         return await statuses(connection) == expected
 
-    await eventually(reached, what=str(expected))
+    await eventually(reached, 120, str(expected))
 
 
 async def history(connection: asyncpg.Connection) -> list[tuple[str, int, int | None, str | None]]:
