@@ -1,5 +1,6 @@
 """Where personal data may never be: a canary that stood in sealed parts only is looked for everywhere else."""
 
+import json
 from collections.abc import AsyncIterator, Iterable
 from email import policy
 from email.parser import BytesParser
@@ -18,14 +19,21 @@ def shows(record: Record, canary: str) -> bool:
 
 def files(logs: Path, mails: Path, canary: str) -> Iterable[str]:
     """Logs and mails that hold the canary."""
-    for folder, texts in ((logs, _written), (mails, _read)):
+    for folder, shown in ((logs, _logged), (mails, _told)):
         for file in folder.rglob("*"):
-            if file.is_file() and any(canary.encode() in text for text in texts(file.read_bytes())):
+            if file.is_file() and shown(file.read_bytes(), canary):
                 yield f"{file.parent.name}/{file.name} holds personal data"
 
 
-def _written(content: bytes) -> Iterable[bytes]:
-    yield content
+def _logged(log: bytes, canary: str) -> bool:
+    """As text, or as programs write bytes and JSON that they only repeat."""
+    plain = canary.encode()
+    forms = (plain, repr(plain)[2:-1].encode(), json.dumps(canary)[1:-1].encode(), plain.hex().encode())
+    return any(form in log for form in forms)
+
+
+def _told(mail: bytes, canary: str) -> bool:
+    return any(canary.encode() in text for text in _read(mail))
 
 
 def _read(mail: bytes) -> Iterable[bytes]:

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import socket
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -26,6 +25,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
 )
 
 from contracts import topics
+from deploy.embedded.ports import Ports
 from deploy.embedded.stack import Stack
 from deploy.embedded.state import CHECKOUT
 from services.audit import keys
@@ -47,9 +47,7 @@ class Service:
 
     async def start(self) -> int:
         """Start another process; returns its number."""
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.ports.append(free.getsockname()[1])
+        self.ports.append(Ports.free().audit)
         key = self.folder / "signing-key"
         self.log.signer = keys.ensure(key, ORIGIN)
         environment = self.stack.environment("audit") | {
@@ -88,7 +86,7 @@ class Service:
         async def check() -> bool:
             return not await self.missing(number)
 
-        await eventually(check, what="readiness")
+        await eventually(check, 60, "readiness")
 
     async def kinds(self, topic: str) -> list[tuple[str, int, int]]:
         """Kind, offset and last offset of every leaf of a topic, in the order of the log."""

@@ -34,6 +34,8 @@ async def test_every_process_is_taken_apart(measured: Stack, tmp_path: Path) -> 
     try:
         found = await profile.run(measured, made, load.make(read_directory(), 20, seed=12), tmp_path)
     except StackError as error:
+        if "may not look" not in str(error):
+            raise
         pytest.skip(str(error))
     assert found["events"] == made.events
     assert found["inside_us_per_event"].keys() == {"kafka", "postgres", *SERVICES}

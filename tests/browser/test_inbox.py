@@ -11,12 +11,16 @@ from deploy.demo.stories import Story
 from deploy.embedded.stack import Stack
 from tests.browser.chromium import opened
 from tests.support.hostile import Sent
-from tests.support.wire import send
+from tests.support.wire import eventually, send
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(300)]
 
 UNREAD = ".notice.unread"
 COUNT = ".count-head .count"
+COUNT_ALERTS = """
+window.heard = 0;
+document.addEventListener("htmx:sseOpen", ({detail}) => detail.source.addEventListener("alert", () => { heard += 1; }));
+"""
 
 
 async def something_unreadable(system: Stack, institution: str) -> None:
@@ -181,29 +185,35 @@ async def test_what_comes_while_the_page_asks_is_shown_too(
     browser: Browser, system: Stack, notifications: str, stories: tuple[Story, ...]
 ) -> None:
     code = stories[8].sender
-    asked = asyncio.Event()
+    asked, answered = asyncio.Event(), asyncio.Event()
 
     async def slow(route: Route) -> None:
         answer = await route.fetch()
         asked.set()
-        await asyncio.sleep(3)
+        await answered.wait()
         await route.fulfill(response=answer)
 
     async with opened(browser) as page:
+        await page.add_init_script(COUNT_ALERTS)
         await page.goto(f"{notifications}/inbox/{code}")
         await expect(page.get_by_text("En vivo")).to_be_visible()
         before = int(await page.locator(COUNT).inner_text())
         await page.route(f"**/inbox/{code}", slow)
         await something_unreadable(system, code)
         await asked.wait()
+        heard = await page.evaluate("heard")
         await something_unreadable(system, code)
+        await eventually(lambda: page.evaluate("known => heard > known", heard), 60, "the next alert")
+        answered.set()
         await expect(page.locator(COUNT)).to_have_text(str(before + 2))
         # What was filtered while it asked is filtered, though what was to be replaced is not there any more.
+        asked.clear()
+        answered.clear()
         await page.route("**/inbox/*?urgencia=*", slow)
         await page.get_by_label("Asunto").select_option("quarantined")
-        asked.clear()
         await asked.wait()
         await page.locator("#alerts").evaluate("it => it.outerHTML = it.outerHTML")
+        answered.set()
         await expect(page.locator(COUNT)).to_have_count(0)
         await page.unroute_all(behavior="wait")
 
@@ -292,6 +302,7 @@ async def test_without_scripts(browser: Browser, notifications: str, stories: tu
         await expect(page.locator(COUNT)).to_have_text(str(before - 1))
         await page.get_by_label("Asunto").select_option("requested")
         await page.get_by_role("button", name="Filtrar").click()
+        await expect(page).to_have_url(re.compile("[?&]asunto=requested"))
         titles = await page.locator(f"{UNREAD} h3").all_inner_texts()
         assert titles
         assert all(title.endswith("Nueva remisión") for title in titles)

@@ -19,9 +19,12 @@ async def test_leaves_are_found_by_number_and_by_reference(
         await page.goto(f"{system.addresses.http['audit']}/")
         field, rows = page.get_by_label("Número de huella"), page.locator("#results tbody tr")
         reference = stories[0].referral.hex[:8]
+        visited = await page.evaluate("history.length")
         await field.fill(reference)
         await field.press("Enter")
         await expect(rows.filter(has_not_text=reference)).to_have_count(0)
+        await expect(page.locator(".htmx-request")).to_have_count(0)
+        assert await page.evaluate("history.length") == visited + 1
         found = await rows.count()
         assert found > 0
         await rows.first.get_by_role("link", name=reference).click()

@@ -216,11 +216,12 @@ async def test_leaving_ends_while_the_broker_is_silent(referrals: Stack, monkeyp
     assert pid is not None
     made = fresh_request()
     try:
-        async with asyncio.timeout(20), Publisher(SENDER, **login(referrals, SENDER)) as leaving:
+        async with asyncio.timeout(None) as end, Publisher(SENDER, **login(referrals, SENDER)) as leaving:
             await leaving.send(fresh_request())
             os.kill(pid, signal.SIGSTOP)
             with pytest.raises(OutcomeUnknown):
                 await leaving.send(made, timeout=0.5)
+            end.reschedule(asyncio.get_running_loop().time() + 20)
     finally:
         os.kill(pid, signal.SIGCONT)
     async with Publisher(SENDER, **login(referrals, SENDER)) as again:

@@ -23,7 +23,7 @@ def send(port: int) -> None:
     message["Subject"] = "Remisión sin respuesta"
     message["Message-ID"] = "<one@ruta.example>"
     message.set_content("Hay una remisión en espera.")
-    with smtplib.SMTP("127.0.0.1", port, timeout=5) as client:
+    with smtplib.SMTP("127.0.0.1", port, timeout=60) as client:
         client.send_message(message)
 
 

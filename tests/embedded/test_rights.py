@@ -36,7 +36,7 @@ async def write(stack: Stack, user: str, topic: str, *, idempotent: bool = True)
 async def read_first(stack: Stack, user: str, topic: str) -> bytes:
     async with AIOKafkaConsumer(**login(stack, user), auto_offset_reset="earliest") as consumer:
         consumer.assign([TopicPartition(topic, 0)])
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(60):
             record = await consumer.getone()
         return bytes(record.value)
 
@@ -47,7 +47,7 @@ async def refused(stack: Stack, user: str, topic: str) -> None:
     try:
         with pytest.raises(TopicAuthorizationFailedError):  # noqa: PT012 (either of the two may say it)
             await consumer.start()
-            async with asyncio.timeout(15):
+            async with asyncio.timeout(60):
                 await consumer.getone()
     finally:
         await consumer.stop()
@@ -84,7 +84,7 @@ async def test_a_group_of_its_own(own_stack: Stack) -> None:
         auto_offset_reset="earliest",
     )
     async with consumer:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             record = await consumer.getone()
         assert record.value == b"{}"
         await consumer.commit()

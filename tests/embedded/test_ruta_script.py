@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,7 +26,7 @@ case "$*" in
   "-m pip install "*)
     echo once >>"$STUB_COUNT"
     env >"$STUB_ENVIRONMENT"
-    sleep 0.3
+    while [ -e "${STUB_HOLD:-/nowhere}" ]; do sleep 0.05; done
     [ -z "${STUB_PIP_SAYS:-}" ] || { echo "$STUB_PIP_SAYS"; exit 1; } ;;
   "-P -m deploy "*) echo "$PWD" "$@" ;;
   *) echo "unexpected: $*" >&2; exit 99 ;;
@@ -53,7 +54,7 @@ class Checkout:
     def run(self, *arguments: str, **extra: str) -> tuple[int, str, str]:
         """Exit code, standard output, standard error."""
         process = self.start(*arguments, **extra)
-        output, errors = process.communicate(timeout=20)
+        output, errors = process.communicate(timeout=60)
         return process.returncode, output, errors
 
     @property
@@ -138,15 +139,25 @@ def test_a_half_finished_environment_is_made_anew(checkout: Checkout) -> None:
 
 
 def test_two_at_once_make_one_environment(checkout: Checkout) -> None:
-    first, second = checkout.start("up"), checkout.start("up")
-    errors = [process.communicate(timeout=20)[1] for process in (first, second)]
+    hold = checkout.folder / "hold"
+    hold.touch()
+    first = checkout.start("up", STUB_HOLD=str(hold))
+    while not checkout.installations:
+        assert first.poll() is None
+        time.sleep(0.05)
+    second = checkout.start("up")
+    assert second.stderr is not None
+    said = second.stderr.readline()
+    hold.unlink()
+    for process in (first, second):
+        process.communicate(timeout=60)
     assert checkout.installations == 1
     if Path(checkout.environment["PATH"], "flock").exists():
         assert (first.returncode, second.returncode) == (0, 0)
-        assert "waiting for another ./ruta" in "".join(errors)
+        assert "waiting for another ./ruta" in said
     else:  # without flock the second one says what goes on instead of waiting
-        assert sorted((first.returncode, second.returncode)) == [0, 1]
-        assert "another ./ruta is making the environment" in "".join(errors)
+        assert (first.returncode, second.returncode) == (0, 1)
+        assert "another ./ruta is making the environment" in said
     assert checkout.run("up")[0] == 0
 
 

@@ -53,7 +53,7 @@ async def test_many_batches_keep_every_keys_order(own_stack: Stack) -> None:
             consumer.seek(place, offset)
         arrived: list[ConsumerRecord] = []
         while len(arrived) < len(messages):
-            found = await consumer.getmany(timeout_ms=15_000)
+            found = await consumer.getmany(timeout_ms=60_000)
             assert found, "fewer records than were sent"
             arrived += [record for records in found.values() for record in records]
     assert sum(after.values()) - sum(before.values()) == len(messages)

@@ -27,7 +27,7 @@ SESSIONS = 30
 """Of three services in PostgreSQL: work, relay and pool of each, and what listens. Faults leave no more behind."""
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def seed() -> int:
     drawn = randrange(2**31)
     print(f"seed {drawn}")

@@ -149,7 +149,7 @@ def sealed_record(login: dict[str, Any], referral: UUID) -> bytes:
     consumer.assign([TopicPartition(topics.outbound(ICBF), 0, 0)])
     try:
         for _ in range(10_000):
-            message = consumer.poll(5)
+            message = consumer.poll(60)
             assert message is not None, "no sealed record"
             headers = texts(message)
             if (headers["ce_type"], headers.get("ce_subject")) == ("co.ruta.sealed.v1", str(referral)):

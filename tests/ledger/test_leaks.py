@@ -1,5 +1,6 @@
 """A search that never finds anything proves nothing: the canary is planted in logs, mails and tables."""
 
+import json
 from email.message import EmailMessage
 from pathlib import Path
 from uuid import uuid4
@@ -28,12 +29,15 @@ def test_a_log_or_a_mail_that_holds_it_is_named(tmp_path: Path) -> None:
     (logs / "audit.log").write_text('{"message": "started"}\n')
     (mails / "clean").write_bytes(mail(body="é" * 200))
     assert list(leaks.files(logs, tmp_path / "mail", CANARY)) == []
-    (logs / "referrals.log").write_text(f'{{"message": "{CANARY}"}}\n')
+    forms = (CANARY, str(CANARY.encode()), json.dumps(CANARY), CANARY.encode().hex())
+    for number, form in enumerate(forms):
+        (logs / f"form-{number}").write_text(f"value {form} cannot be read\n")
     (mails / "subject").write_bytes(mail(subject=f"Aviso sobre una persona que se llama {CANARY}"))
     # Wherever the lines of a mail are broken.
     for before in range(100):
         (mails / f"body-{before}").write_bytes(mail(body=f"é{'x' * before}{CANARY}"))
-    named = {"logs/referrals.log", "new/subject", *(f"new/body-{before}" for before in range(100))}
+    named = {f"logs/form-{number}" for number in range(len(forms))}
+    named |= {"new/subject", *(f"new/body-{before}" for before in range(100))}
     assert set(leaks.files(logs, tmp_path / "mail", CANARY)) == {f"{file} holds personal data" for file in named}
 
 

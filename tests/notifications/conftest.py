@@ -60,7 +60,7 @@ async def database(stack: Stack, mail: MailServer, monkeypatch: pytest.MonkeyPat
     for variable, value in stack.environment("notifications").items():
         if variable.startswith("RUTA_"):
             monkeypatch.setenv(variable, value)
-    settings = Settings(smtp_host="127.0.0.1", smtp_port=mail.port, smtp_timeout=1.0, database_name=name)
+    settings = Settings(smtp_host="127.0.0.1", smtp_port=mail.port, database_name=name)
 
     async def connect() -> asyncpg.Connection:
         return await _connect(stack, name, settings.database_user)

@@ -101,7 +101,7 @@ async def settled(connection: asyncpg.Connection, **expected: int) -> None:
     async def reached() -> bool:
         return await statuses(connection) == expected
 
-    await eventually(reached, what=str(expected))
+    await eventually(reached, 120, str(expected))
 
 
 async def history(connection: asyncpg.Connection) -> list[tuple[str, int, int | None, str | None]]:
@@ -185,7 +185,7 @@ async def test_a_server_that_falls_silent_or_hangs_up(
     made = requests(4)
     mail.script = [fault]
     await take(connection, [make.located(fact) for fact in made])
-    async with working(database):
+    async with working(replace(database, settings=database.settings.model_copy(update={"smtp_timeout": 1.0}))):
         await settled(connection, sent=4)
     assert ("failed", 1, None, problem) in await history(connection)
     assert set(mail.ids()) == expected_ids(made)
@@ -273,9 +273,8 @@ async def test_a_worker_that_dies_leaves_its_mails_to_the_next(
 ) -> None:
     made = requests(30)
     mail.script = ["hang"] * worker.DIALOGUES
-    patient = replace(database, settings=database.settings.model_copy(update={"smtp_timeout": 60.0}))
     await take(connection, [make.located(fact) for fact in made])
-    async with working(patient):
+    async with working(database):
 
         async def all_connections_hang() -> bool:
             return mail.attempts == worker.DIALOGUES
@@ -347,14 +346,13 @@ async def test_two_workers_share_the_work(database: Database, connection: asyncp
 async def test_of_two_workers_with_one_mail_the_later_end_changes_nothing(
     database: Database, connection: asyncpg.Connection, mail: MailServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The first worker is silent for so long that the second takes its mail and sends it."""
+    """The first worker waits for an answer for so long that the second takes its mail and sends it."""
     # The looks of the first renew its claim, and those of the second may follow closely: it must be stale at once.
     monkeypatch.setattr(worker, "STALE", timedelta(milliseconds=1))
     monkeypatch.setattr(worker, "BEAT_SECONDS", 3600.0)
-    slow = replace(database, settings=database.settings.model_copy(update={"smtp_timeout": 8.0}))
     mail.script = ["hang"]
     await take(connection, [make.located(requests(1)[0])])
-    async with working(slow):
+    async with working(database) as slow:
 
         async def hangs() -> bool:
             return mail.attempts == 1
@@ -362,7 +360,12 @@ async def test_of_two_workers_with_one_mail_the_later_end_changes_nothing(
         await eventually(hangs)
         async with working(database):
             await settled(connection, sent=1)
-            await asyncio.sleep(8.5)
+            await mail.stop()  # now the first one's attempt ends
+
+            async def ended() -> bool:
+                return not slow._held
+
+            await eventually(ended)
     assert await history(connection) == [("sent", 1, 250, None)]
     assert await connection.fetchval("select count(*) from pgqueuer.pgqueuer") == 0
 
@@ -380,11 +383,10 @@ async def test_with_a_slow_server_an_urgent_mail_is_the_next(
     database: Database, connection: asyncpg.Connection, mail: MailServer
 ) -> None:
     """All connections wait for the server, and more than the worker holds waits for a connection."""
-    patient = replace(database, settings=database.settings.model_copy(update={"smtp_timeout": 60.0}))
     mail.script = ["wait"] * worker.DIALOGUES
     urgent = make.applied(Verb.REQUESTED, urgency=Urgency.U0)
     await take(connection, [make.located(fact) for fact in requests(300, urgency=Urgency.U3)])
-    async with working(patient) as one:
+    async with working(database) as one:
 
         async def holds(count: int) -> bool:
             return mail.attempts == worker.DIALOGUES and len(one._held) == count

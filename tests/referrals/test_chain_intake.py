@@ -201,10 +201,10 @@ async def test_a_deadlock_is_tried_again_and_nothing_is_lost(
     taking = asyncio.ensure_future(
         world.say(*(make.declaration(Verb.RECEIVED, one, need, by=RECIPIENT) for one, need in needs.items()))
     )
-    watcher = await connect(stack, "ruta_admin")
+    watcher, pid = await connect(stack, "ruta_admin"), connection.get_server_pid()
 
     async def waits() -> bool:
-        return bool(await watcher.fetchval("select count(*) from pg_locks where not granted"))
+        return bool(await watcher.fetchval("select count(*) from pg_locks where pid = $1 and not granted", pid))
 
     await eventually(waits, what="intake waiting for the second row")
     await rival.execute(locking, first)

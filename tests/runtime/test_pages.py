@@ -40,8 +40,11 @@ def app(folder: Path, web_assets: Path | None = None) -> FastAPI:
         given_up.cancel("Yuleisy")
         await given_up
 
+    made.state.begun = asyncio.Event()
+
     @made.get("/ends")
     async def ends() -> None:
+        made.state.begun.set()
         await asyncio.sleep(60)
 
     @made.post("/change")
@@ -72,8 +75,9 @@ async def test_failures_are_pages_for_people_and_json_for_programs(tmp_path: Pat
 
 
 async def test_a_request_that_is_cancelled_itself_ends(tmp_path: Path) -> None:
-    asking = asyncio.create_task(ask(app(tmp_path), "GET", "/ends", **BROWSER))
-    await asyncio.sleep(0.1)
+    asked = app(tmp_path)
+    asking = asyncio.create_task(ask(asked, "GET", "/ends", **BROWSER))
+    await asked.state.begun.wait()
     asking.cancel()
     with pytest.raises(asyncio.CancelledError):
         await asking

@@ -52,8 +52,15 @@ async def test_a_holder_that_has_nothing_to_do_keeps_its_place(
     holder, connection = await connect(stack, "referrals_app", schema), await connect(stack, "referrals_app", schema)
     assert await holder.fetchval(SQL["relay_lock"])
     standby = Relay(connection, cast(AIOKafkaProducer, None), SQL, lambda row: [], "unused", "received_at")
-    running = asyncio.ensure_future(standby.run())
-    await asyncio.sleep(0.5)
+    looks: list[str] = []
+
+    async def looked_often() -> bool:
+        return running.done() or len(looks) > 10
+
+    with connection.query_logger(lambda logged: looks.append(logged.query)):
+        running = asyncio.ensure_future(standby.run())
+        await eventually(looked_often)
+    assert not running.done()
     assert standby.missing() == []
     assert await holder.fetchval("select 1") == 1
     running.cancel()

@@ -139,16 +139,21 @@ async def test_one_trace_follows_a_declaration(session_folder: Path) -> None:
             # Nobody asked to sample the other trace; what is no trace is no link.
             links = {link.trace_id.hex() for span in batches.values() for link in span.links}
             assert links == {TRACE}
-            await eventually(lambda: answered(stack, len(sent)), 60, "an answer to every declaration")
+            await eventually(lambda: counted(stack, len(sent)), 60, "every declaration in the figures of every service")
             assert b"personeria-giron" not in b"".join(collector.received)
-            await every_metric_is_exposed(stack, len(sent))
+            await every_metric_is_exposed(stack)
 
 
-async def answered(stack: Stack, count: int) -> bool:
-    return value(await exposed(stack, "referrals"), "ruta_outcomes_total", outcome="applied") == count
+async def counted(stack: Stack, declared: int) -> bool:
+    return (
+        value(await exposed(stack, "referrals"), "ruta_outcomes_total", outcome="applied") == declared
+        and value(await exposed(stack, "notifications"), "ruta_alerts_total", channel="inbox") == declared
+        # Its record, its fact and the receipt of its alert.
+        and value(await exposed(stack, "audit"), "ruta_tree_size") >= 3 * declared
+    )
 
 
-async def every_metric_is_exposed(stack: Stack, declared: int) -> None:
+async def every_metric_is_exposed(stack: Stack) -> None:
     for service in SERVICES:
         shown = await exposed(stack, service)
         names = set(re.findall(r"^# TYPE (ruta_\w+) ", shown, re.MULTILINE))
@@ -157,10 +162,8 @@ async def every_metric_is_exposed(stack: Stack, declared: int) -> None:
         assert value(shown, "process_resident_memory_bytes") > 10**7
         assert make.SENDER not in shown.replace(topics.inbound(make.SENDER), "")
     audit = await exposed(stack, "audit")
-    assert value(audit, "ruta_tree_size") >= 2 * declared
     assert value(audit, "ruta_leaves_total", kind="event") == value(audit, "ruta_tree_size")
     notifications = await exposed(stack, "notifications")
-    assert value(notifications, "ruta_alerts_total", channel="inbox") == declared
     assert value(notifications, "ruta_alert_latency_seconds_count", channel="inbox") >= 1
 
 

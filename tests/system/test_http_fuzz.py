@@ -18,8 +18,8 @@ EXAMPLES = 15
 ENDLESS = "/v1/inbox/{institution}/events"
 """A stream has no end, so no answer to be judged."""
 
-WITHIN = 5
-"""Seconds for any answer, on a machine that others use."""
+PATIENCE = 60
+"""Seconds until an answer counts as none, on a machine that others use."""
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -32,7 +32,7 @@ async def test_every_answer_is_one_that_the_description_promises(system: Stack, 
             str(Path(sys.executable).with_name("schemathesis")), "--no-color", "run",
             f"{system.addresses.http[service]}/openapi.json",
             f"--exclude-path={ENDLESS}", f"--max-examples={EXAMPLES}", f"--seed={seed}", "--phases=coverage,fuzzing",
-            f"--max-response-time={WITHIN}", "--continue-on-failure", "--warnings=off", "--generation-database=none",
+            f"--request-timeout={PATIENCE}", "--continue-on-failure", "--warnings=off", "--generation-database=none",
             # That one of two parameters must be given is nothing that OpenAPI can say.
             "--exclude-checks=positive_data_acceptance",
         ],

@@ -114,7 +114,11 @@ async def test_a_log_that_cannot_sign_says_so_and_stops_nobody(own: Stack) -> No
     await read_facts(own, make.SENDER, lambda facts: {fact.referral for fact in facts} >= wanted)
     assert await admin.fetchval("select count(*) from audit.entry where topic = $1", topics.inbound(make.SENDER)) == 0
     await eventually(lambda: unready(own), 60, "the log saying that it stands still")
-    assert await admin.fetchval("select count(*) from notifications.alert") >= len(made)
+
+    async def told() -> bool:
+        return bool(await admin.fetchval("select count(*) >= $1 from notifications.alert", len(made)))
+
+    await eventually(told, what="the alerts")
     await admin.execute("grant insert on audit.checkpoint to audit_app")
     await admin.close()
     for offset in offsets:

@@ -1,5 +1,4 @@
-// What is asked again is no further page to go back through, as where a browser asks. Enter in a field asks twice: it
-// says change, then submit.
+// What is asked again is no further page to go back through, as where a browser asks.
 document.addEventListener("htmx:beforeHistoryUpdate", ({ detail: { history: update } }) => {
   if (update.path === location.pathname + location.search) update.type = "replace";
 });
