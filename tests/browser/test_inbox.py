@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from collections.abc import Awaitable, Callable
 
 import httpx
 import pytest
@@ -218,16 +219,22 @@ async def test_what_comes_while_the_page_asks_is_shown_too(
         await page.unroute_all(behavior="wait")
 
 
-async def test_an_error_takes_the_place_of_nothing_that_was_replaced_meanwhile(
-    browser: Browser, notifications: str, stories: tuple[Story, ...]
-) -> None:
-    async def replaced_then_refused(route: Route) -> None:
-        await page.locator("#alerts").evaluate("it => it.outerHTML = it.outerHTML")
-        await route.fulfill(status=503, body="")
+async def replaced_then_refused(route: Route) -> None:
+    await route.request.frame.locator("#alerts").evaluate("it => it.outerHTML = it.outerHTML")
+    await route.fulfill(status=503, body="")
 
+
+async def of_another_page(route: Route) -> None:
+    await route.fulfill(body="<h1>Wifi</h1>")
+
+
+@pytest.mark.parametrize("answer", [replaced_then_refused, of_another_page])
+async def test_what_is_no_answer_takes_no_place(
+    browser: Browser, notifications: str, stories: tuple[Story, ...], answer: Callable[[Route], Awaitable[None]]
+) -> None:
     async with opened(browser, silent=False) as page:
         await page.goto(f"{notifications}/inbox/{stories[8].sender}")
-        await page.route("**/inbox/*?urgencia=*", replaced_then_refused)
+        await page.route("**/inbox/*?urgencia=*", answer)
         await page.get_by_label("Asunto").select_option("quarantined")
         await expect(page.get_by_text("Ruta no respondió")).to_be_visible()
         await expect(page.locator(COUNT)).to_be_visible()
@@ -240,10 +247,6 @@ async def test_an_error_takes_the_place_of_nothing_that_was_replaced_meanwhile(
 async def test_what_could_not_be_marked_is_said_though_the_list_was_replaced_meanwhile(
     browser: Browser, notifications: str, stories: tuple[Story, ...]
 ) -> None:
-    async def replaced_then_refused(route: Route) -> None:
-        await page.locator("#alerts").evaluate("it => it.outerHTML = it.outerHTML")
-        await route.fulfill(status=503, body="")
-
     async with opened(browser, silent=False) as page:
         await page.goto(f"{notifications}/inbox/{stories[8].recipient}")
         await page.route("**/open", replaced_then_refused)
@@ -251,21 +254,6 @@ async def test_what_could_not_be_marked_is_said_though_the_list_was_replaced_mea
         await expect(page.get_by_text("Ruta no respondió")).to_be_visible()
         await page.get_by_label("Asunto").select_option("requested")
         await expect(page.get_by_text("Ruta no respondió")).to_be_hidden()
-
-
-async def test_an_answer_that_is_not_of_this_page_takes_no_place(
-    browser: Browser, notifications: str, stories: tuple[Story, ...]
-) -> None:
-    async with opened(browser, silent=False) as page:
-        await page.goto(f"{notifications}/inbox/{stories[8].sender}")
-        await page.route("**/inbox/*?urgencia=*", lambda route: route.fulfill(body="<h1>Wifi</h1>"))
-        await page.get_by_label("Asunto").select_option("quarantined")
-        await expect(page.get_by_text("Ruta no respondió")).to_be_visible()
-        await expect(page.locator(COUNT)).to_be_visible()
-        await page.unroute_all(behavior="wait")
-        await page.get_by_role("button", name="Filtrar").click()
-        await expect(page.get_by_text("Ruta no respondió")).to_be_hidden()
-        await expect(page.locator(COUNT)).to_have_count(0)
 
 
 async def test_the_focus_goes_on_also_where_the_list_was_replaced_meanwhile(
