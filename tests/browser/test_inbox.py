@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 import httpx
 import pytest
-from playwright.async_api import Browser, Route, expect
+from playwright.async_api import Browser, Page, Route, expect
 
 from deploy.demo.stories import Story
 from deploy.embedded.stack import Stack
@@ -24,6 +24,13 @@ document.addEventListener("htmx:sseOpen", ({detail}) => detail.source.addEventLi
 """
 
 
+async def live(page: Page, inbox: str) -> int:
+    """Open an inbox, and wait until it hears what comes: how many alerts are unread."""
+    await page.goto(inbox)
+    await expect(page.get_by_text("En vivo")).to_be_visible()
+    return int(await page.locator(COUNT).inner_text())
+
+
 async def something_unreadable(system: Stack, institution: str) -> None:
     """A record that only its sender is told of: it changes no referral."""
     await send(system, institution, [Sent(None, [], b"nothing")])
@@ -34,9 +41,7 @@ async def test_an_alert_appears_by_itself(
 ) -> None:
     code = stories[0].sender
     async with opened(browser) as page:
-        await page.goto(f"{notifications}/inbox/{code}")
-        await expect(page.get_by_text("En vivo")).to_be_visible()
-        before = int(await page.locator(COUNT).inner_text())
+        before = await live(page, f"{notifications}/inbox/{code}")
         await something_unreadable(system, code)
         await expect(page.locator(COUNT)).to_have_text(str(before + 1))
         await expect(page.locator(UNREAD).first).to_contain_text("Mensaje ilegible")
@@ -50,9 +55,7 @@ async def test_it_goes_on_after_a_restart_of_postgres(
 ) -> None:
     code = stories[1].sender
     async with opened(browser, silent=False) as page:  # connections break: the service restarts too
-        await page.goto(f"{notifications}/inbox/{code}")
-        await expect(page.get_by_text("En vivo")).to_be_visible()
-        before = int(await page.locator(COUNT).inner_text())
+        before = await live(page, f"{notifications}/inbox/{code}")
         system.kill("postgres")
         await system.wait_ready("postgres", 60)
         await something_unreadable(system, code)
@@ -77,9 +80,7 @@ async def test_who_works_through_an_inbox_by_keyboard_keeps_the_place_and_hears_
     browser: Browser, system: Stack, notifications: str, stories: tuple[Story, ...]
 ) -> None:
     async with opened(browser) as page:
-        await page.goto(f"{notifications}/inbox/{stories[5].sender}")
-        await expect(page.get_by_text("En vivo")).to_be_visible()
-        before = int(await page.locator(COUNT).inner_text()) + 2
+        before = await live(page, f"{notifications}/inbox/{stories[5].sender}") + 2
         for _ in range(2):
             await something_unreadable(system, stories[5].sender)
         await expect(page.locator(COUNT)).to_have_text(str(before))
@@ -100,9 +101,7 @@ async def test_what_was_swapped_in_is_marked_without_loading_the_page_again(
 ) -> None:
     code = stories[9].sender
     async with opened(browser) as page:
-        await page.goto(f"{notifications}/inbox/{code}")
-        await expect(page.get_by_text("En vivo")).to_be_visible()
-        before = int(await page.locator(COUNT).inner_text()) + 2
+        before = await live(page, f"{notifications}/inbox/{code}") + 2
         for _ in range(2):
             await something_unreadable(system, code)
         await expect(page.locator(COUNT)).to_have_text(str(before))
@@ -121,9 +120,7 @@ async def test_who_clicks_twice_or_holds_the_key_marks_one(
 ) -> None:
     code = stories[9].sender
     async with opened(browser, silent=False) as page:
-        await page.goto(f"{notifications}/inbox/{code}")
-        await expect(page.get_by_text("En vivo")).to_be_visible()
-        before = int(await page.locator(COUNT).inner_text()) + 6
+        before = await live(page, f"{notifications}/inbox/{code}") + 6
         for _ in range(6):
             await something_unreadable(system, code)
         await expect(page.locator(COUNT)).to_have_text(str(before))
@@ -155,9 +152,7 @@ async def test_what_one_reads_stays_in_its_place(
 ) -> None:
     code = stories[7].sender
     async with opened(browser, width="phone") as page:
-        await page.goto(f"{notifications}/inbox/{code}")
-        await expect(page.get_by_text("En vivo")).to_be_visible()
-        before = int(await page.locator(COUNT).inner_text()) + 6
+        before = await live(page, f"{notifications}/inbox/{code}") + 6
         for _ in range(6):
             await something_unreadable(system, code)
         await expect(page.locator(COUNT)).to_have_text(str(before))
@@ -196,9 +191,7 @@ async def test_what_comes_while_the_page_asks_is_shown_too(
 
     async with opened(browser) as page:
         await page.add_init_script(COUNT_ALERTS)
-        await page.goto(f"{notifications}/inbox/{code}")
-        await expect(page.get_by_text("En vivo")).to_be_visible()
-        before = int(await page.locator(COUNT).inner_text())
+        before = await live(page, f"{notifications}/inbox/{code}")
         await page.route(f"**/inbox/{code}", slow)
         await something_unreadable(system, code)
         await asked.wait()
@@ -268,9 +261,7 @@ async def test_the_focus_goes_on_also_where_the_list_was_replaced_meanwhile(
         await route.fulfill(response=answer)
 
     async with opened(browser) as page:
-        await page.goto(f"{notifications}/inbox/{code}")
-        await expect(page.get_by_text("En vivo")).to_be_visible()
-        before = int(await page.locator(COUNT).inner_text())
+        before = await live(page, f"{notifications}/inbox/{code}")
         await something_unreadable(system, code)
         await expect(page.locator(COUNT)).to_have_text(str(before + 1))
         await page.route("**/inbox/*?urgencia=*", replaced_then_answered)
@@ -323,9 +314,7 @@ async def test_all_are_marked_as_opened_but_what_the_page_did_not_show(
 ) -> None:
     code = stories[6].sender
     async with opened(browser) as page, opened(browser, scripts=False) as still:
-        await page.goto(f"{notifications}/inbox/{code}")
-        await expect(page.get_by_text("En vivo")).to_be_visible()
-        before = int(await page.locator(COUNT).inner_text()) + 2
+        before = await live(page, f"{notifications}/inbox/{code}") + 2
         for _ in range(2):
             await something_unreadable(system, code)
         await expect(page.locator(COUNT)).to_have_text(str(before))
